@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+# `make` alone lists what there is to type.
+
+CFLAGS   ?= -O2 -g
+BUILD    := build
+STAGES   := 1 2 3 4 5
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion \
+            -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
+ALL_CFLAGS = -std=gnu11 -MMD -MP $(WARNINGS) $(CFLAGS)
+
+# The calls that common/narrate.c stands in for, see common/narrate.h.
+CALLS := clone prctl mount umount2 pivot_root open_tree move_mount \
+         mount_setattr close_range sethostname chdir chroot mknod symlink \
+         kill waitpid execve
+WRAP  := $(CALLS:%=-Wl,--wrap=%)
+
+COMMON  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
+HARNESS := $(BUILD)/tests/harness.o
+PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage0$(n))
+TESTS   := $(foreach n,$(STAGES),$(BUILD)/tests/test_stage0$(n))
+SOURCES := $(wildcard common/*.[ch] stage*/*.c tests/*.[ch])
+
+# `make setup stage5` installs before it builds, under make -j as well, and
+# installs no more than the other words on the command line need.
+SETUP := $(filter setup,$(MAKECMDGOALS))
+
+.PHONY: help
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make setup     install what is missing (compiler, static BusyBox, ...)
+#: make stageN    build stage N (1 to 5) and its root; ./run runs it
+#: make stages    build all of them
+#: make rootfs    build the BusyBox root file system
+#: make diffN     what stage N adds to stage N-1
+#: make test      prove that every stage isolates what it says, and no more
+#: make testN     the same for stage N alone
+#: make check     format, warnings, static analysis, the rules for stages
+#: make clean     remove what was built
+#: make clean-host  undo what a killed container may have left on the host
+#:
+#: make setup stage5 && sudo ./run   is all it takes; a second word installs
+#: only what it needs itself: make setup test, make setup check.
+
+.PHONY: setup
+setup:
+	@./setup.sh $(filter-out setup,$(MAKECMDGOALS))
+
+# --- building ---------------------------------------------------------------
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+$(BUILD)/%.o: %.c Makefile | $(SETUP)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/libcommon.a: $(COMMON)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+# Static programs show their own calls in strace and nothing else, and start
+# in half the time. Where the C library cannot be linked statically, they work
+# as well when linked dynamically.
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $(filter %.o %.a,$^) $(1) \
+	2>/dev/null || $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
+
+define STAGE_RULES
+SOURCE$(1) := $$(wildcard stage0$(1)-*/stage0$(1).c)
+$$(BUILD)/stage0$(1): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) $$(BUILD)/libcommon.a
+	@echo "  LINK  $$@"
+	@$$(call LINK,$$(WRAP))
+
+.PHONY: stage$(1) test$(1)
+stage$(1): $$(BUILD)/stage0$(1) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
+	@ln -sfn $$(BUILD)/stage0$(1) run
+	@echo "Stage $(1) is built: $(if $(filter-out 1,$(1)),sudo )./run"
+
+test$(1): $$(BUILD)/tests/test_stage0$(1) test-needs
+	$$<
+endef
+$(foreach n,$(STAGES),$(eval $(call STAGE_RULES,$(n))))
+
+define DIFF_RULE
+.PHONY: diff$(2)
+diff$(2):
+	@git --no-pager diff --no-index stage0$(1)-*/stage0$(1).c \
+	    stage0$(2)-*/stage0$(2).c || [ $$$$? -eq 1 ]
+endef
+$(foreach n,$(filter-out 1,$(STAGES)),\
+    $(eval $(call DIFF_RULE,$(shell expr $(n) - 1),$(n))))
+
+.PHONY: stages
+stages: $(PROGRAMS) $(BUILD)/escape
+
+.PHONY: rootfs
+rootfs: | $(SETUP)
+	@rootfs/build.sh $(BUILD)/rootfs
+
+stage5: $(BUILD)/escape
+$(BUILD)/escape: $(BUILD)/stage05-rootfs-chroot/escape.o
+	@echo "  LINK  $@"
+	@$(call LINK,)
+
+# --- proving ----------------------------------------------------------------
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/tests/harness.o
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
+
+.PHONY: test-needs
+test-needs: $(PROGRAMS) $(BUILD)/escape rootfs
+
+.PHONY: test
+test: $(TESTS) test-needs
+	@tests/run.sh $(TESTS)
+
+.PHONY: check
+check: | $(SETUP)
+	@tests/check.sh
+
+# --- cleaning ---------------------------------------------------------------
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD) run
+
+# Up to this stage, the kernel undoes all that a container did.
+.PHONY: clean-host
+clean-host:
+	@echo "Nothing to undo: mounts, names and processes go with the container."
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

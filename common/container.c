@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "container.h"
+
+#include "error.h"
+#include "exec.h"
+#include "files.h"
+#include "narrate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { STOP_GRACE_SECONDS = 3 };
+
+static const int forwarded[] = {SIGINT,  SIGTERM, SIGHUP,
+                                SIGQUIT, SIGUSR1, SIGUSR2};
+
+static sigset_t held;     /* the signals above and SIGCHLD */
+static sigset_t original; /* the mask that COMMAND gets back */
+static mode_t file_mask;  /* and its umask */
+
+/* The terminal as it was, to be given back as it was. */
+static struct termios modes;
+static pid_t foreground =
+    -1; /* its foreground process group; -1: no terminal */
+
+static void hold_signals(void)
+{
+    sigemptyset(&held);
+    sigaddset(&held, SIGCHLD);
+    for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+        sigaddset(&held, forwarded[i]);
+    if (sigprocmask(SIG_BLOCK, &held, &original) == -1)
+        die("sigprocmask");
+    /* A caller that ignores SIGCHLD would leave nothing to wait for. */
+    signal(SIGCHLD, SIG_DFL);
+}
+
+static void save_terminal(void)
+{
+    pid_t group = tcgetpgrp(STDIN_FILENO);
+
+    if (group == -1)
+        return;
+    if (group == getpgrp()) {
+        if (tcgetattr(STDIN_FILENO, &modes) == 0)
+            foreground = group;
+        return;
+    }
+    /* In the background. A shell in a PID namespace cannot see that: process
+     * groups from outside look to it like 0, the terminal's and its own. It
+     * would take the terminal away from the caller's shell. So do as sh does
+     * for its own background jobs. */
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null == -1 || dup2(null, STDIN_FILENO) == -1)
+        die("open /dev/null");
+    close(null);
+}
+
+/* A shell that was killed leaves its own modes, and a foreground process group
+ * that has nobody in it any more. */
+static void restore_terminal(void)
+{
+    pid_t group = tcgetpgrp(STDIN_FILENO);
+    sigset_t output;
+
+    if (foreground == -1 || group == -1)
+        return;
+    if (group != foreground && killpg(group, 0) == 0)
+        return; /* somebody else's by now: we were sent to the background */
+    sigemptyset(&output);
+    sigaddset(&output, SIGTTOU);
+    sigprocmask(SIG_BLOCK, &output, NULL);
+    tcsetpgrp(STDIN_FILENO, foreground);
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
+}
+
+struct container prepare_container(int stage, int argc, char *argv[])
+{
+    struct container container = {.pipe = {-1, -1}};
+
+    container.options = parse_options(stage, argc, argv);
+    if (pipe2(container.pipe, O_CLOEXEC) == -1)
+        die("pipe2");
+    if (container.pipe[0] <= STDERR_FILENO)
+        fail(EXIT_SETUP, "./run </dev/null instead of <&-",
+             "standard input, output and error must be open");
+    save_terminal();
+    hold_signals();
+    file_mask = umask(0); /* modes are meant as they are written */
+    return container;
+}
+
+void wait_for_parent(struct container *container)
+{
+    char byte;
+
+    /* As long as the container holds the writing end itself, it could wait
+     * for ever; once it is closed, a dead parent means end of file. */
+    close(container->pipe[1]);
+    if (read(container->pipe[0], &byte, 1) != 1)
+        _exit(EXIT_SETUP);
+    close(container->pipe[0]);
+    if (narrating)
+        narrate_held();
+    if (sigprocmask(SIG_SETMASK, &original, NULL) == -1)
+        die("sigprocmask");
+}
+
+void release_container(struct container *container)
+{
+    if (write(container->pipe[1], "", 1) != 1)
+        die("write to the container's pipe");
+    close(container->pipe[1]);
+    close(container->pipe[0]);
+}
+
+/* Returns the mask in line NAME of a /proc/PID/status, bit N-1 for signal N.
+ */
+static unsigned long long signal_mask(const char *status, const char *name)
+{
+    const char *line = status ? strstr(status, name) : NULL;
+
+    return line ? strtoull(line + strlen(name), NULL, 16) : 0;
+}
+
+/* Whether the kernel drops SIGNAL for PID: it is the first process of a PID
+ * namespace (NSpid: has two numbers, the last of them 1) and has no handler. */
+static bool is_dropped(pid_t pid, int signal)
+{
+    char *path = xasprintf("/proc/%d/status", pid);
+    char *status = read_file(path);
+    const char *line = status ? strstr(status, "\nNSpid:") : NULL;
+    int outside = 0, inside = 0;
+    bool first = line && sscanf(line, "\nNSpid: %d %d", &outside, &inside) == 2;
+    unsigned long long wanted =
+        signal_mask(status, "\nSigCgt:") | signal_mask(status, "\nSigIgn:");
+
+    if (first) {
+        const char *end = strchr(line + 1, '\n');
+        first = end && end[-1] == '1' && (end[-2] == '\t' || end[-2] == ' ');
+    }
+    free(status);
+    free(path);
+    return first && !(wanted & 1ULL << (signal - 1));
+}
+
+/* Returns whether this was a request to stop that needs a grace time. */
+static bool forward(pid_t pid, const siginfo_t *info, bool stopping)
+{
+    int signal = info->si_signo;
+
+    if (stopping && (signal == SIGTERM || signal == SIGINT)) {
+        narrate_note("told to stop once more: no more grace");
+        kill(pid, SIGKILL);
+        return true;
+    }
+    if (is_dropped(pid, signal)) {
+        narrate_note("PID 1 has no handler for signal %d: the kernel drops it",
+                     signal);
+        kill(pid, SIGKILL);
+        return stopping;
+    }
+    /* What a key of the terminal sent, the container has received as well:
+     * it is in the same process group, or its shell has seen to that. */
+    if (info->si_code != SI_KERNEL)
+        kill(pid, signal);
+    return stopping || signal == SIGTERM;
+}
+
+int wait_for_container(pid_t pid)
+{
+    struct timespec grace = {.tv_sec = STOP_GRACE_SECONDS};
+    bool stopping = false;
+    int status;
+
+    for (;;) {
+        siginfo_t info;
+        int signal = sigtimedwait(&held, &info, stopping ? &grace : NULL);
+
+        if (signal == -1 && errno == EAGAIN) {
+            narrate_note("still there after %d seconds", STOP_GRACE_SECONDS);
+            kill(pid, SIGKILL);
+        } else if (signal == SIGCHLD) {
+            if (waitpid(pid, &status, WNOHANG) == pid)
+                break;
+        } else if (signal > 0) {
+            stopping = forward(pid, &info, stopping);
+        }
+    }
+    restore_terminal();
+    if (WIFSIGNALED(status))
+        return EXIT_SIGNAL + WTERMSIG(status);
+    return WEXITSTATUS(status);
+}
+
+void exec_command(char *command[])
+{
+    umask(file_mask);
+    execute(command);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the parent on the host and the first process of the container share:
+ * start, wait for each other, pass signals on, end.
+ */
+#ifndef COMMON_CONTAINER_H
+#define COMMON_CONTAINER_H
+
+#include "options.h"
+
+#include <sys/types.h>
+
+/* Handed to the child of clone(2), which gets a copy of it. */
+struct container {
+    struct options options;
+    int pipe[2]; /* the container waits at [0] for a byte from [1] */
+};
+
+/* Parses the command line of stage STAGE (see options.h), opens the pipe and
+ * holds back the signals that the parent will forward, so that none is lost
+ * between clone(2) and wait_for_container(). Dies on failure. */
+struct container prepare_container(int stage, int argc, char *argv[]);
+
+/* In the container: blocks until the parent calls release_container(). Ends
+ * the process if the parent died before that. See pipe(7). */
+void wait_for_parent(struct container *container);
+
+/* In the parent: the container may go on. */
+void release_container(struct container *container);
+
+/* In the parent: forwards signals to PID and waits for its end. SIGTERM means
+ * stop: it is followed by SIGKILL after a grace time. A signal that PID 1 of a
+ * PID namespace neither handles nor ignores is dropped by the kernel; the
+ * container is then killed as the signal's default action would have done.
+ * Returns the exit status for the parent: COMMAND's own, or 128 + N if signal
+ * N killed it. See sigwaitinfo(2), waitpid(2), pid_namespaces(7). */
+int wait_for_container(pid_t pid);
+
+/* In the container: gives COMMAND the caller's umask and becomes COMMAND, see
+ * execute(). */
+_Noreturn void exec_command(char *command[]);
+
+#endif

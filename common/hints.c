@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What to try when a call fails: one row a known cause, the first that fits
+ * is printed. errno says what the kernel refused, the hint says why people
+ * usually meet that and what to type.
+ */
+#define _GNU_SOURCE
+#include "error.h"
+#include "files.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool not_root(void)
+{
+    return geteuid() != 0;
+}
+
+static bool inside_docker(void)
+{
+    return access("/.dockerenv", F_OK) == 0 ||
+           access("/run/.containerenv", F_OK) == 0;
+}
+
+/* Ubuntu 23.10 and later: a process that made a user namespace is root in it,
+ * but AppArmor takes every capability away. */
+static bool apparmor_restricts(void)
+{
+    char *text =
+        read_file("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+    bool restricts = text && text[0] == '1';
+
+    free(text);
+    return restricts;
+}
+
+static const struct hint {
+    const char *call;
+    int error;
+    bool (*applies)(void); /* NULL: always */
+    const char *text;
+} hints[] = {
+    {"clone", EPERM, not_root, "creating namespaces needs root: sudo ./run"},
+    {"clone", EPERM, inside_docker,
+     "Docker took CAP_SYS_ADMIN away: start it with docker run --privileged"},
+    {"clone", EPERM, apparmor_restricts,
+     "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
+     "real root, sudo ./run"},
+    {"clone", EPERM, NULL,
+     "this root has no CAP_SYS_ADMIN (see capsh --print): run where root is "
+     "not restricted"},
+    {"clone", EINVAL, NULL,
+     "this kernel is built without one of these namespaces: ls /proc/self/ns"},
+    {"clone", ENOSPC, NULL,
+     "a limit on namespaces is reached: sysctl user | grep namespaces"},
+    {"clone", EAGAIN, NULL, "too many processes: ulimit -u"},
+    {"clone", ENOMEM, NULL, "out of memory, or the PID namespace is gone"},
+    {"mount", EPERM, inside_docker,
+     "Docker forbids mount: start it with docker run --privileged"},
+    {"mount", EACCES, inside_docker,
+     "Docker's AppArmor profile forbids mount: start it with docker run "
+     "--privileged"},
+    {"mount", EPERM, apparmor_restricts,
+     "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
+     "real root, sudo ./run"},
+    {"mount", ENODEV, NULL,
+     "this kernel does not have that file system: cat /proc/filesystems"},
+    {"mount", ENOSPC, NULL,
+     "too many mounts, not a full disk: sysctl fs.mount-max"},
+    {"pivot_root", EINVAL, NULL,
+     "the current root cannot be replaced (an initramfs, or a chroot that is "
+     "not a mount point): use --chroot, or switch_root to a real root first"},
+    {"pivot_root", ENOSYS, NULL, "use --chroot"},
+    {"pivot_root", EBUSY, NULL,
+     "the host's own / cannot be the container's root as well"},
+    {"open_tree", ENOENT, NULL, "--volume takes a path that exists here"},
+    {"open_tree", ENOSYS, NULL, "this needs Linux 5.2 or later: uname -r"},
+    {"mount_setattr", ENOSYS, NULL, "this needs Linux 5.12 or later: uname -r"},
+    {"close_range", ENOSYS, NULL, "this needs Linux 5.9 or later: uname -r"},
+};
+
+const char *hint_for(const char *call, int error)
+{
+    size_t count = sizeof(hints) / sizeof(hints[0]);
+
+    for (const struct hint *h = hints; h < hints + count; h++)
+        if (strcmp(h->call, call) == 0 && h->error == error &&
+            (!h->applies || h->applies()))
+            return h->text;
+    return NULL;
+}

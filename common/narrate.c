@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See narrate.h. For each call NAME below, the linker binds what the stages
+ * call NAME to __wrap_NAME here, and __real_NAME to the C library's function.
+ */
+#define _GNU_SOURCE
+#include "narrate.h"
+
+#include "error.h"
+#include "syscalls.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+
+bool narrating = true;
+
+/* Long strings and arrays are cut where strace cuts them. */
+enum { LONGEST_STRING = 32, LONGEST_ARRAY = 32 };
+
+struct line {
+    char text[2048];
+    size_t length;
+};
+
+struct flag {
+    unsigned long value;
+    const char *name;
+};
+
+#define FLAG(name)  \
+    {               \
+        name, #name \
+    }
+
+/* The head of a function that stands in for the call NAME. */
+#define WRAP(type, name, ...)        \
+    type __real_##name(__VA_ARGS__); \
+    type __wrap_##name(__VA_ARGS__); \
+    type __wrap_##name(__VA_ARGS__)
+
+static const struct flag clone_flags[] = {
+    FLAG(CLONE_NEWNS),   FLAG(CLONE_NEWCGROUP),
+    FLAG(CLONE_NEWUTS),  FLAG(CLONE_NEWIPC),
+    FLAG(CLONE_NEWUSER), FLAG(CLONE_NEWPID),
+    FLAG(CLONE_NEWNET),  {0, NULL},
+};
+static const struct flag mount_flags[] = {
+    FLAG(MS_RDONLY),
+    FLAG(MS_NOSUID),
+    FLAG(MS_NODEV),
+    FLAG(MS_NOEXEC),
+    FLAG(MS_SYNCHRONOUS),
+    FLAG(MS_REMOUNT),
+    FLAG(MS_NOSYMFOLLOW),
+    FLAG(MS_NOATIME),
+    FLAG(MS_NODIRATIME),
+    FLAG(MS_BIND),
+    FLAG(MS_MOVE),
+    FLAG(MS_REC),
+    FLAG(MS_UNBINDABLE),
+    FLAG(MS_PRIVATE),
+    FLAG(MS_SLAVE),
+    FLAG(MS_SHARED),
+    FLAG(MS_RELATIME),
+    FLAG(MS_STRICTATIME),
+    {0, NULL},
+};
+static const struct flag umount_flags[] = {
+    FLAG(MNT_FORCE),       FLAG(MNT_DETACH), FLAG(MNT_EXPIRE),
+    FLAG(UMOUNT_NOFOLLOW), {0, NULL},
+};
+static const struct flag open_tree_flags[] = {
+    FLAG(OPEN_TREE_CLONE), FLAG(OPEN_TREE_CLOEXEC),   FLAG(AT_EMPTY_PATH),
+    FLAG(AT_RECURSIVE),    FLAG(AT_SYMLINK_NOFOLLOW), {0, NULL},
+};
+static const struct flag move_mount_flags[] = {
+    FLAG(MOVE_MOUNT_F_EMPTY_PATH),
+    FLAG(MOVE_MOUNT_T_SYMLINKS),
+    {0, NULL},
+};
+static const struct flag setattr_flags[] = {
+    FLAG(AT_EMPTY_PATH),
+    FLAG(AT_RECURSIVE),
+    FLAG(AT_SYMLINK_NOFOLLOW),
+    {0, NULL},
+};
+static const struct flag mount_attrs[] = {
+    FLAG(MOUNT_ATTR_RDONLY),
+    {0, NULL},
+};
+static const struct flag file_types[] = {
+    FLAG(S_IFCHR),
+    FLAG(S_IFIFO),
+    FLAG(S_IFREG),
+    {0, NULL},
+};
+static const struct flag signals[] = {
+    FLAG(SIGHUP),  FLAG(SIGINT),  FLAG(SIGQUIT), FLAG(SIGILL),  FLAG(SIGTRAP),
+    FLAG(SIGABRT), FLAG(SIGBUS),  FLAG(SIGFPE),  FLAG(SIGKILL), FLAG(SIGUSR1),
+    FLAG(SIGSEGV), FLAG(SIGUSR2), FLAG(SIGPIPE), FLAG(SIGALRM), FLAG(SIGTERM),
+    FLAG(SIGCHLD), FLAG(SIGCONT), FLAG(SIGSTOP), FLAG(SIGTSTP), FLAG(SIGXCPU),
+    FLAG(SIGSYS),  {0, NULL},
+};
+
+static const struct flag errors[] = {
+    FLAG(EPERM),  FLAG(ENOENT),  FLAG(ESRCH),        FLAG(EINTR),
+    FLAG(EIO),    FLAG(ENOEXEC), FLAG(EBADF),        FLAG(EAGAIN),
+    FLAG(ENOMEM), FLAG(EACCES),  FLAG(EFAULT),       FLAG(EBUSY),
+    FLAG(EEXIST), FLAG(EXDEV),   FLAG(ENODEV),       FLAG(ENOTDIR),
+    FLAG(EISDIR), FLAG(EINVAL),  FLAG(ENFILE),       FLAG(EMFILE),
+    FLAG(ENOSPC), FLAG(EROFS),   FLAG(ENAMETOOLONG), FLAG(ENOSYS),
+    FLAG(ELOOP),  FLAG(EUSERS),  FLAG(EOPNOTSUPP),   {0, NULL},
+};
+
+static void add(struct line *line, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add(struct line *line, const char *format, ...)
+{
+    size_t room = sizeof(line->text) - line->length;
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(line->text + line->length, room, format, args);
+    va_end(args);
+    if (n > 0)
+        line->length += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void add_flags(struct line *line, const struct flag *flags,
+                      unsigned long value)
+{
+    const char *bar = "";
+
+    for (; flags->name; flags++)
+        if (value & flags->value) {
+            add(line, "%s%s", bar, flags->name);
+            value &= ~flags->value;
+            bar = "|";
+        }
+    if (value || !*bar)
+        add(line, value ? "%s%#lx" : "%s%lu", bar, value);
+}
+
+/* One name of a table, or the number where it has none. */
+static void add_name(struct line *line, const struct flag *names, int number)
+{
+    while (names->name && names->value != (unsigned long)number)
+        names++;
+    if (names->name)
+        add(line, "%s", names->name);
+    else
+        add(line, "%d", number);
+}
+
+static void add_signal(struct line *line, int number)
+{
+    add_name(line, signals, number);
+}
+
+static void add_bytes(struct line *line, const char *text, size_t length)
+{
+    size_t shown = length < LONGEST_STRING ? length : LONGEST_STRING;
+
+    add(line, "\"");
+    for (size_t i = 0; i < shown; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '\n')
+            add(line, "\\n");
+        else if (c == '\t')
+            add(line, "\\t");
+        else if (c == '"' || c == '\\')
+            add(line, "\\%c", c);
+        else if (c < ' ' || c > '~')
+            add(line, "\\%o", c);
+        else
+            add(line, "%c", c);
+    }
+    add(line, shown < length ? "\"..." : "\"");
+}
+
+static void add_string(struct line *line, const char *text)
+{
+    if (text)
+        add_bytes(line, text, strlen(text));
+    else
+        add(line, "NULL");
+}
+
+/* Paths, unlike other strings, are never cut. */
+static void add_path(struct line *line, const char *path)
+{
+    if (path)
+        add(line, "\"%s\"", path);
+    else
+        add(line, "NULL");
+}
+
+static void add_directory(struct line *line, int fd)
+{
+    if (fd == AT_FDCWD)
+        add(line, "AT_FDCWD");
+    else
+        add(line, "%d", fd);
+}
+
+/* The container's first lines wait for the parent's line about clone(2): it
+ * comes first every time, whichever of the two runs first. */
+static char held[1024];
+static bool holding;
+
+static void print(const struct line *line)
+{
+    char text[sizeof(line->text) + 32];
+    const char *who = in_container ? "container" : "host";
+    int n = snprintf(text, sizeof(text), "[%s %d] %s\n", who, getpid(),
+                     line->text);
+
+    if (holding && strlen(held) + strlen(text) < sizeof(held))
+        strcat(held, text);
+    else if (n > 0)
+        (void)!write(STDERR_FILENO, text, strlen(text));
+}
+
+void narrate_held(void)
+{
+    holding = false;
+    (void)!write(STDERR_FILENO, held, strlen(held));
+}
+
+/* The end of every line: what the call returned. */
+static void finish(struct line *line, long result)
+{
+    int error = errno;
+
+    if (result == -1) {
+        add(line, ") = -1 ");
+        add_name(line, errors, error);
+        add(line, " (%s)", strerror(error));
+    } else {
+        add(line, ") = %ld", result);
+    }
+    print(line);
+    errno = error;
+}
+
+void narrate_note(const char *format, ...)
+{
+    struct line line = {.length = 0};
+    char text[256];
+    va_list args;
+
+    if (!narrating)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    add(&line, "/* %s */", text);
+    print(&line);
+}
+
+/* The first thing that the cloned child does is to remember what it is. */
+struct child {
+    int (*function)(void *);
+    void *argument;
+};
+
+static int start_child(void *argument)
+{
+    struct child *child = argument;
+
+    in_container = true;
+    holding = narrating;
+    return child->function(child->argument);
+}
+
+WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
+     ...)
+{
+    struct child child = {function, arg};
+    struct line line = {.length = 0};
+    int result = __real_clone(start_child, stack, flags, &child);
+
+    if (narrating) {
+        add(&line, "clone(child_stack=%p, flags=", stack);
+        if (flags & ~CSIGNAL) {
+            add_flags(&line, clone_flags, (unsigned long)flags & ~CSIGNAL);
+            add(&line, "|");
+        }
+        add_signal(&line, flags & CSIGNAL);
+        finish(&line, result);
+    }
+    return result;
+}
+
+int __real_prctl(int option, ...);
+int __wrap_prctl(int option, unsigned long argument);
+int __wrap_prctl(int option, unsigned long argument)
+{
+    struct line line = {.length = 0};
+    int result = __real_prctl(option, argument);
+
+    if (narrating) {
+        add(&line,
+            option == PR_SET_PDEATHSIG ? "prctl(PR_SET_PDEATHSIG, "
+                                       : "prctl(%d, ",
+            option);
+        add_signal(&line, (int)argument);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(int, mount, const char *source, const char *target, const char *type,
+     unsigned long flags, const void *data)
+{
+    struct line line = {.length = 0};
+    int result = __real_mount(source, target, type, flags, data);
+
+    if (narrating) {
+        add(&line, "mount(");
+        add_path(&line, source);
+        add(&line, ", ");
+        add_path(&line, target);
+        add(&line, ", ");
+        add_path(&line, type);
+        add(&line, ", ");
+        add_flags(&line, mount_flags, flags);
+        add(&line, ", ");
+        add_string(&line, data);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(int, umount2, const char *target, int flags)
+{
+    struct line line = {.length = 0};
+    int result = __real_umount2(target, flags);
+
+    if (narrating) {
+        add(&line, "umount2(\"%s\", ", target);
+        add_flags(&line, umount_flags, (unsigned long)flags);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(int, pivot_root, const char *new_root, const char *put_old)
+{
+    struct line line = {.length = 0};
+    long result = syscall(SYS_pivot_root, new_root, put_old);
+
+    if (narrating) {
+        add(&line, "pivot_root(\"%s\", \"%s\"", new_root, put_old);
+        finish(&line, result);
+    }
+    return (int)result;
+}
+
+WRAP(int, open_tree, int dirfd, const char *path, unsigned int flags)
+{
+    struct line line = {.length = 0};
+    long result = syscall(SYS_open_tree, dirfd, path, flags);
+
+    if (narrating) {
+        add(&line, "open_tree(");
+        add_directory(&line, dirfd);
+        add(&line, ", \"%s\", ", path);
+        add_flags(&line, open_tree_flags, flags);
+        finish(&line, result);
+    }
+    return (int)result;
+}
+
+WRAP(int, move_mount, int from_dirfd, const char *from_path, int to_dirfd,
+     const char *to_path, unsigned int flags)
+{
+    struct line line = {.length = 0};
+    long result = syscall(SYS_move_mount, from_dirfd, from_path, to_dirfd,
+                          to_path, flags);
+
+    if (narrating) {
+        add(&line, "move_mount(");
+        add_directory(&line, from_dirfd);
+        add(&line, ", \"%s\", ", from_path);
+        add_directory(&line, to_dirfd);
+        add(&line, ", \"%s\", ", to_path);
+        add_flags(&line, move_mount_flags, flags);
+        finish(&line, result);
+    }
+    return (int)result;
+}
+
+WRAP(int, mount_setattr, int dirfd, const char *path, unsigned int flags,
+     struct mount_attr *attr, size_t size)
+{
+    struct line line = {.length = 0};
+    long result = syscall(SYS_mount_setattr, dirfd, path, flags, attr, size);
+
+    if (narrating) {
+        add(&line, "mount_setattr(");
+        add_directory(&line, dirfd);
+        add(&line, ", \"%s\", ", path);
+        add_flags(&line, setattr_flags, flags);
+        add(&line, ", {attr_set=");
+        add_flags(&line, mount_attrs, (unsigned long)attr->attr_set);
+        add(&line, ", attr_clr=%lu, propagation=%lu, userns_fd=%lu}, %zu",
+            (unsigned long)attr->attr_clr, (unsigned long)attr->propagation,
+            (unsigned long)attr->userns_fd, size);
+        finish(&line, result);
+    }
+    return (int)result;
+}
+
+WRAP(int, close_range, unsigned int first, unsigned int last, int flags)
+{
+    struct line line = {.length = 0};
+    long result = syscall(SYS_close_range, first, last, flags);
+
+    if (narrating) {
+        add(&line, "close_range(%u, %u, %d", first, last, flags);
+        finish(&line, result);
+    }
+    return (int)result;
+}
+
+WRAP(int, sethostname, const char *name, size_t length)
+{
+    struct line line = {.length = 0};
+    int result = __real_sethostname(name, length);
+
+    if (narrating) {
+        add(&line, "sethostname(");
+        add_bytes(&line, name, length);
+        add(&line, ", %zu", length);
+        finish(&line, result);
+    }
+    return result;
+}
+
+/* chdir(2) and chroot(2): one path, nothing else. */
+static int narrate_path(const char *call, const char *path, int result)
+{
+    struct line line = {.length = 0};
+
+    if (narrating) {
+        add(&line, "%s(\"%s\"", call, path);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(int, chdir, const char *path)
+{
+    return narrate_path("chdir", path, __real_chdir(path));
+}
+
+WRAP(int, chroot, const char *path)
+{
+    return narrate_path("chroot", path, __real_chroot(path));
+}
+
+WRAP(int, mknod, const char *path, mode_t mode, dev_t device)
+{
+    struct line line = {.length = 0};
+    int result = __real_mknod(path, mode, device);
+
+    if (narrating) {
+        add(&line, "mknodat(AT_FDCWD, \"%s\", ", path);
+        add_flags(&line, file_types, mode & S_IFMT);
+        add(&line, "|%#03o, makedev(%#x, %#x)", mode & ~(mode_t)S_IFMT,
+            major(device), minor(device));
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(int, symlink, const char *target, const char *path)
+{
+    struct line line = {.length = 0};
+    int result = __real_symlink(target, path);
+
+    if (narrating) {
+        add(&line, "symlink(\"%s\", \"%s\"", target, path);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(int, kill, pid_t pid, int number)
+{
+    struct line line = {.length = 0};
+    int result = __real_kill(pid, number);
+
+    if (narrating) {
+        add(&line, "kill(%d, ", pid);
+        add_signal(&line, number);
+        finish(&line, result);
+    }
+    return result;
+}
+
+/* Narrated when it returns a child: polling with WNOHANG is not worth a line.
+ */
+WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
+{
+    struct line line = {.length = 0};
+    pid_t result = __real_waitpid(pid, status, options);
+
+    if (narrating && result > 0) {
+        add(&line, "wait4(%d, [{WIF", pid);
+        if (WIFSIGNALED(*status)) {
+            add(&line, "SIGNALED(s) && WTERMSIG(s) == ");
+            add_signal(&line, WTERMSIG(*status));
+            add(&line, WCOREDUMP(*status) ? " && WCOREDUMP(s)" : "");
+        } else {
+            add(&line, "EXITED(s) && WEXITSTATUS(s) == %d",
+                WEXITSTATUS(*status));
+        }
+        add(&line, "}], %s, NULL", options & WNOHANG ? "WNOHANG" : "0");
+        finish(&line, result);
+    }
+    return result;
+}
+
+/* This call does not return when it succeeds, so it is narrated before, and
+ * without a result. A failure is reported by exec_command(). */
+WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
+{
+    struct line line = {.length = 0};
+    int i, variables = 0;
+
+    while (envp[variables])
+        variables++;
+    if (narrating && access(path, F_OK) == 0) {
+        add(&line, "execve(\"%s\", [", path);
+        for (i = 0; argv[i] && i < LONGEST_ARRAY; i++) {
+            add(&line, i ? ", " : "");
+            add_string(&line, argv[i]);
+        }
+        add(&line, "%s], /* %d vars */)", argv[i] ? ", ..." : "", variables);
+        print(&line);
+    }
+    return __real_execve(path, argv, envp);
+}

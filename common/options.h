@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The command line, the same for every stage. One table in options.c knows
+ * each option and the stage from which it exists; their names are Docker's.
+ */
+#ifndef COMMON_OPTIONS_H
+#define COMMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* --volume SOURCE:TARGET[:ro] */
+struct volume {
+    const char
+        *source; /* on the host, relative to the caller's directory or not */
+    const char *target; /* absolute, in the container */
+    bool read_only;
+    int tree; /* the stage's: descriptor of the mount, see open_tree(2) */
+};
+
+struct options {
+    const char *hostname;   /* --hostname; 1 to 64 characters */
+    const char *rootfs;     /* --rootfs; the one that make rootfs built */
+    struct volume *volumes; /* --volume, in the order given */
+    size_t volume_count;
+    char **env; /* --env, "K=V", in the order given */
+    size_t env_count;
+    const char *workdir; /* --workdir; NULL: "/" */
+    bool read_only;      /* --read-only */
+    bool chroot;         /* --chroot */
+    char **command;      /* COMMAND and its arguments, ended by NULL */
+};
+
+/* Reads the command line of stage STAGE (1 to 7), sets program_name to the
+ * stage's name and narrating to false for --quiet. Returns the options; what
+ * they point to is argv's or lives as long as the process. Ends the process
+ * with status 0 after --help, and with 125 and a message when an option is
+ * wrong or belongs to a later stage. See getopt_long(3). */
+struct options parse_options(int stage, int argc, char *argv[]);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * System calls and constants that older C libraries do not declare (glibc
+ * before 2.36, musl). They take and return what their man pages say: -1 with
+ * errno on failure. The definitions are in narrate.c.
+ */
+#ifndef COMMON_SYSCALLS_H
+#define COMMON_SYSCALLS_H
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/types.h>
+
+/* The arguments of mount(2), as the rows of a table. */
+struct mount_row {
+    const char *source, *target, *type;
+    unsigned long flags;
+    const char *data;
+};
+
+/* pivot_root(2): no C library declares it. */
+int pivot_root(const char *new_root, const char *put_old);
+
+/* open_tree(2), Linux 5.2: a descriptor of the mount at PATH; with
+ * OPEN_TREE_CLONE of a copy of it that is attached nowhere yet. */
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE   1
+#define OPEN_TREE_CLOEXEC O_CLOEXEC
+int open_tree(int dirfd, const char *path, unsigned int flags);
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+/* move_mount(2), Linux 5.2: attaches such a mount to the file system. */
+#ifndef MOVE_MOUNT_F_EMPTY_PATH
+#define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
+#define MOVE_MOUNT_T_SYMLINKS   0x00000010
+int move_mount(int from_dirfd, const char *from_path, int to_dirfd,
+               const char *to_path, unsigned int flags);
+#endif
+
+/* mount_setattr(2), Linux 5.12: changes the flags of one mount, or with
+ * AT_RECURSIVE of the whole tree below it. */
+#ifndef MOUNT_ATTR_RDONLY
+#define MOUNT_ATTR_RDONLY 0x00000001
+struct mount_attr {
+    uint64_t attr_set;
+    uint64_t attr_clr;
+    uint64_t propagation;
+    uint64_t userns_fd;
+};
+int mount_setattr(int dirfd, const char *path, unsigned int flags,
+                  struct mount_attr *attr, size_t size);
+#endif
+
+/* close_range(2), Linux 5.9: closes the descriptors FIRST to LAST. */
+int close_range(unsigned int first, unsigned int last, int flags);
+
+#endif

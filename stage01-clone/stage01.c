@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stage 1: clone(2). A second process, started the way a container is started,
+ * and not isolated at all.
+ *
+ *     make stage1 && ./run sh -c 'echo I am $$; exit 7'; echo $?
+ *
+ * Every namespace of the child is still the host's. What is here already is
+ * what a container needs besides isolation: it waits until its parent is
+ * ready, it does not outlive its parent, and its end becomes the parent's.
+ *
+ * clone(2), prctl(2) PR_SET_PDEATHSIG, pipe(7), waitpid(2), signal(7)
+ */
+#define _GNU_SOURCE
+#include "../common/container.h"
+#include "../common/error.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#define STACK_SIZE (256 * 1024)
+
+/* If the parent dies, the kernel sends this process SIGKILL. Asking for that
+ * comes too late if the parent is dead already, so ask first, then wait for
+ * the parent: whichever way it dies, one of the two ends this process. */
+static void die_with_parent(struct container *container)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+        die("prctl PR_SET_PDEATHSIG");
+    wait_for_parent(container);
+}
+
+/* The first process of the container: sets it up, then becomes COMMAND. */
+static int container_main(void *argument)
+{
+    struct container *container = argument;
+
+    die_with_parent(container);
+    exec_command(container->options.command);
+}
+
+int main(int argc, char *argv[])
+{
+    /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
+     * stack grows downwards, so the child is given the end of it. */
+    static char stack[STACK_SIZE] __attribute__((aligned(16)));
+    struct container container = prepare_container(1, argc, argv);
+    int flags = 0;
+
+    /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
+     * Without CLONE_VM the child works on a copy of the parent's memory. */
+    pid_t pid =
+        clone(container_main, stack + STACK_SIZE, flags | SIGCHLD, &container);
+    if (pid == -1)
+        die("clone");
+
+    release_container(&container);
+    return wait_for_container(pid);
+}

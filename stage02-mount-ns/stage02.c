@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stage 2: a mount namespace. The container mounts what it likes, and the host
+ * does not see it.
+ *
+ *     make stage2 && sudo ./run sh -c 'touch /tmp/mine; ls /tmp'; ls /tmp
+ *
+ * CLONE_NEWNS gives the child a copy of the list of mounts. A copy alone is
+ * not enough: systemd makes / shared, and mounts below a shared mount travel
+ * from one copy to all others. So the first thing to do is to end that.
+ *
+ * mount_namespaces(7), mount(2), tmpfs(5)
+ */
+#define _GNU_SOURCE
+#include "../common/container.h"
+#include "../common/error.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+
+#define STACK_SIZE (256 * 1024)
+
+/* If the parent dies, the kernel sends this process SIGKILL. Asking for that
+ * comes too late if the parent is dead already, so ask first, then wait for
+ * the parent: whichever way it dies, one of the two ends this process. */
+static void die_with_parent(struct container *container)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+        die("prctl PR_SET_PDEATHSIG");
+    wait_for_parent(container);
+}
+
+/* Propagation belongs to each mount, not to the namespace: MS_REC changes all
+ * of them, and not only the one at /. No source and no type are needed. */
+static void make_mounts_private(void)
+{
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+        die("mount / private");
+}
+
+/* An empty file system in memory hides the host's /tmp. It goes when the last
+ * process of the mount namespace goes: there is nothing to unmount. */
+static void mount_tmp(void)
+{
+    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") ==
+        -1)
+        die("mount /tmp");
+}
+
+/* The first process of the container: sets it up, then becomes COMMAND. */
+static int container_main(void *argument)
+{
+    struct container *container = argument;
+
+    die_with_parent(container);
+    make_mounts_private();
+    mount_tmp();
+    exec_command(container->options.command);
+}
+
+int main(int argc, char *argv[])
+{
+    /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
+     * stack grows downwards, so the child is given the end of it. */
+    static char stack[STACK_SIZE] __attribute__((aligned(16)));
+    struct container container = prepare_container(2, argc, argv);
+    int flags = CLONE_NEWNS;
+
+    /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
+     * Without CLONE_VM the child works on a copy of the parent's memory. */
+    pid_t pid =
+        clone(container_main, stack + STACK_SIZE, flags | SIGCHLD, &container);
+    if (pid == -1)
+        die("clone");
+
+    release_container(&container);
+    return wait_for_container(pid);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stage 4: UTS and IPC namespaces. The container has a hostname of its own, and
+ * no message queue, semaphore or shared memory in common with the host.
+ *
+ *     make stage4 && sudo ./run --hostname web sh -c 'hostname; ipcs'; hostname
+ *
+ * uts_namespaces(7), ipc_namespaces(7), mq_overview(7), sethostname(2)
+ */
+#define _GNU_SOURCE
+#include "../common/container.h"
+#include "../common/error.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+
+#define STACK_SIZE (256 * 1024)
+
+/* If the parent dies, the kernel sends this process SIGKILL. Asking for that
+ * comes too late if the parent is dead already, so ask first, then wait for
+ * the parent: whichever way it dies, one of the two ends this process. */
+static void die_with_parent(struct container *container)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+        die("prctl PR_SET_PDEATHSIG");
+    wait_for_parent(container);
+}
+
+/* Propagation belongs to each mount, not to the namespace: MS_REC changes all
+ * of them, and not only the one at /. No source and no type are needed. */
+static void make_mounts_private(void)
+{
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+        die("mount / private");
+}
+
+/* An empty file system in memory hides the host's /tmp. It goes when the last
+ * process of the mount namespace goes: there is nothing to unmount. */
+static void mount_tmp(void)
+{
+    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") ==
+        -1)
+        die("mount /tmp");
+}
+
+/* A proc file system shows the PID namespace of the process that mounted it:
+ * the host's /proc would still list the host's processes, under PIDs that mean
+ * nothing here. Our own goes on top of it, in our mount namespace alone. */
+static void mount_proc(void)
+{
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              NULL) == -1)
+        die("mount /proc");
+}
+
+/* The namespace began with the host's name; from here on they differ. */
+static void set_hostname(const char *name)
+{
+    if (sethostname(name, strlen(name)) == -1)
+        die("sethostname %s", name);
+}
+
+/* System V objects are reached by keys, and CLONE_NEWIPC alone hides them.
+ * POSIX queues are files as well: this file system shows those of the IPC
+ * namespace of the process that mounted it. Not every host has the directory
+ * or the file system; without them there is nothing to hide. */
+static void mount_mqueue(void)
+{
+    if (mount("mqueue", "/dev/mqueue", "mqueue",
+              MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == -1 &&
+        errno != ENOENT && errno != ENODEV)
+        die("mount /dev/mqueue");
+}
+
+/* The first process of the container: sets it up, then becomes COMMAND. */
+static int container_main(void *argument)
+{
+    struct container *container = argument;
+
+    die_with_parent(container);
+    make_mounts_private();
+    mount_proc();
+    mount_tmp();
+    set_hostname(container->options.hostname);
+    mount_mqueue();
+    exec_command(container->options.command);
+}
+
+int main(int argc, char *argv[])
+{
+    /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
+     * stack grows downwards, so the child is given the end of it. */
+    static char stack[STACK_SIZE] __attribute__((aligned(16)));
+    struct container container = prepare_container(4, argc, argv);
+    int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
+
+    /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
+     * Without CLONE_VM the child works on a copy of the parent's memory. */
+    pid_t pid =
+        clone(container_main, stack + STACK_SIZE, flags | SIGCHLD, &container);
+    if (pid == -1)
+        die("clone");
+
+    release_container(&container);
+    return wait_for_container(pid);
+}

@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "harness.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TIME_LIMIT_MS = 30000, MOST_LIVE = 64 };
+
+int stage;
+
+static char build_directory[PATH_MAX];
+static char scratch_directory[] = "/tmp/container-test-XXXXXX";
+static char own_name[64];
+static struct live alive[MOST_LIVE]; /* started by the current test */
+static size_t alive_count;
+
+/* --- small things --------------------------------------------------------- */
+
+char *format(const char *text, ...)
+{
+    char *result;
+    va_list args;
+
+    va_start(args, text);
+    assert_int_not_equal(vasprintf(&result, text, args), -1);
+    va_end(args);
+    return result;
+}
+
+char *built(const char *name)
+{
+    return format("%s/%s", build_directory, name);
+}
+
+char *scratch(void)
+{
+    return scratch_directory;
+}
+
+/* Reads FD to its end. */
+static char *drain(int fd)
+{
+    size_t size = 1 << 16, used = 0;
+    char *text = malloc(size);
+    ssize_t n;
+
+    assert_non_null(text);
+    while ((n = read(fd, text + used, size - used - 1)) > 0) {
+        used += (size_t)n;
+        if (size - used < 2) {
+            text = realloc(text, size *= 2);
+            assert_non_null(text);
+        }
+    }
+    text[used] = '\0';
+    return text;
+}
+
+/* NULL if the file cannot be read: a process may end while we look. */
+static char *try_contents(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd == -1)
+        return NULL;
+    char *text = drain(fd);
+    close(fd);
+    return text;
+}
+
+char *contents(const char *path)
+{
+    char *text = try_contents(path);
+
+    if (!text)
+        fail_msg("%s: %s", path, strerror(errno));
+    return text;
+}
+
+void create(const char *path, const char *text, mode_t mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd == -1)
+        fail_msg("%s: %s", path, strerror(errno));
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_return_code(fchmod(fd, mode), errno);
+    close(fd);
+}
+
+/* --- running -------------------------------------------------------------- */
+
+static int shell_status(int status)
+{
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static long long now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+struct pipes {
+    int in[2], out[2], err[2];
+};
+
+static void open_pipes(struct pipes *pipes)
+{
+    assert_return_code(pipe2(pipes->in, O_CLOEXEC), errno);
+    assert_return_code(pipe2(pipes->out, O_CLOEXEC), errno);
+    assert_return_code(pipe2(pipes->err, O_CLOEXEC), errno);
+}
+
+/* In the child: ends in execve(2) or in status 99. */
+static _Noreturn void become(const struct pipes *pipes, bool input,
+                             char *const args[], void (*prepare)(void *),
+                             void *argument)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(input ? pipes->in[0] : null, STDIN_FILENO) == -1 ||
+        dup2(pipes->out[1], STDOUT_FILENO) == -1 ||
+        dup2(pipes->err[1], STDERR_FILENO) == -1)
+        _exit(99);
+    signal(SIGPIPE, SIG_DFL);
+    if (prepare)
+        prepare(argument);
+    execvp(args[0], args);
+    dprintf(STDERR_FILENO, "harness: %s: %s\n", args[0], strerror(errno));
+    _exit(99);
+}
+
+/* Appends what can be read now. Returns false at the end of file. */
+static bool append(int fd, char **text, size_t *used)
+{
+    *text = realloc(*text, *used + (1 << 16) + 1);
+    assert_non_null(*text);
+    ssize_t n = read(fd, *text + *used, 1 << 16);
+    if (n > 0)
+        *used += (size_t)n;
+    (*text)[*used] = '\0';
+    return n > 0;
+}
+
+/* Feeds INPUT, collects output, ends when PID has ended. An orphan of the
+ * container may keep the pipes open: its output is not waited for. */
+static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
+                             const char *name)
+{
+    struct result result = {.out = calloc(1, 1), .err = calloc(1, 1)};
+    size_t out_used = 0, err_used = 0, left = input ? strlen(input) : 0;
+    long long deadline = now_ms() + TIME_LIMIT_MS;
+    struct pollfd fds[] = {{.fd = pipes->out[0], .events = POLLIN},
+                           {.fd = pipes->err[0], .events = POLLIN},
+                           {.fd = left ? pipes->in[1] : -1, .events = POLLOUT}};
+    bool ended = false;
+    int status = 0;
+
+    if (!left)
+        close(pipes->in[1]);
+    for (;;) {
+        if (!ended && waitpid(pid, &status, WNOHANG) == pid)
+            ended = true;
+        int ready = poll(fds, 3, ended ? 0 : 20);
+        if (ready > 0 && fds[0].revents &&
+            !append(pipes->out[0], &result.out, &out_used))
+            fds[0].fd = -1;
+        if (ready > 0 && fds[1].revents &&
+            !append(pipes->err[0], &result.err, &err_used))
+            fds[1].fd = -1;
+        if (ready > 0 && fds[2].revents) {
+            ssize_t n = write(pipes->in[1], input, left > 4096 ? 4096 : left);
+            left -= n > 0 ? (size_t)n : left;
+            input += n > 0 ? n : 0;
+            if (left == 0) {
+                close(pipes->in[1]);
+                fds[2].fd = -1;
+            }
+        }
+        if (ended && (ready == 0 || (fds[0].fd == -1 && fds[1].fd == -1)))
+            break;
+        if (now_ms() > deadline) {
+            kill(pid, SIGKILL);
+            waitpid(pid, &status, 0);
+            fail_msg("%s: not ended after %d s\nstdout: %s\nstderr: %s", name,
+                     TIME_LIMIT_MS / 1000, result.out, result.err);
+        }
+    }
+    if (fds[2].fd != -1)
+        close(pipes->in[1]);
+    close(pipes->out[0]);
+    close(pipes->err[0]);
+    result.status = shell_status(status);
+    return result;
+}
+
+struct result run_prepared(const char *input, char *const args[],
+                           void (*prepare)(void *), void *argument)
+{
+    struct pipes pipes;
+
+    open_pipes(&pipes);
+    pid_t pid = fork();
+    assert_int_not_equal(pid, -1);
+    if (pid == 0)
+        become(&pipes, input != NULL, args, prepare, argument);
+    close(pipes.in[0]);
+    close(pipes.out[1]);
+    close(pipes.err[1]);
+    return collect(pid, &pipes, input, args[0]);
+}
+
+struct result run_program(const char *input, char *const args[])
+{
+    return run_prepared(input, args, NULL, NULL);
+}
+
+/* The program of the stage under test, then ARGS. */
+static char **stage_command(bool quiet, char *const args[])
+{
+    size_t count = 0, used = 0;
+
+    while (args[count])
+        count++;
+    char **command = calloc(count + 3, sizeof(*command));
+    assert_non_null(command);
+    command[used++] = built(format("stage%02d", stage));
+    if (quiet)
+        command[used++] = "--quiet";
+    memcpy(command + used, args, count * sizeof(*args));
+    return command;
+}
+
+struct result run_with(const char *input, char *const args[])
+{
+    return run_program(input, stage_command(false, args));
+}
+
+/* --- running containers --------------------------------------------------- */
+
+struct live start_with(char *const args[])
+{
+    char **command = stage_command(true, args);
+    long long deadline = now_ms() + TIME_LIMIT_MS;
+    struct pipes pipes;
+    struct live live;
+    char line[64] = "";
+
+    open_pipes(&pipes);
+    live.parent = fork();
+    assert_int_not_equal(live.parent, -1);
+    if (live.parent == 0)
+        become(&pipes, true, command, NULL, NULL);
+    close(pipes.in[0]);
+    close(pipes.out[1]);
+    close(pipes.err[1]);
+    live.in = pipes.in[1];
+    live.out = pipes.out[0];
+    live.err = pipes.err[0];
+    live.container = 0;
+    assert_true(alive_count < MOST_LIVE);
+    alive[alive_count++] = live;
+
+    /* One byte at a time: what follows the line stays in the pipe. */
+    for (size_t used = 0; !strchr(line, '\n') && used < sizeof(line) - 1;) {
+        struct pollfd fd = {.fd = live.out, .events = POLLIN};
+        if (poll(&fd, 1, (int)(deadline - now_ms())) <= 0 ||
+            read(live.out, line + used++, 1) != 1)
+            fail_msg("%s: ended before it was ready: %s", command[0],
+                     drain(live.err));
+    }
+    if (strncmp(line, "ready", 5) != 0)
+        fail_msg("%s: printed '%s', not 'ready'", command[0], line);
+    pid_t *children = children_of(live.parent);
+    assert_int_not_equal(children[0], 0);
+    assert_int_equal(children[1], 0);
+    live.container = children[0];
+    alive[alive_count - 1] = live;
+    return live;
+}
+
+struct result finish(struct live *live)
+{
+    struct pipes pipes = {{-1, live->in}, {live->out, -1}, {live->err, -1}};
+    struct result result =
+        collect(live->parent, &pipes, NULL, "a started container");
+
+    for (size_t i = 0; i < alive_count; i++)
+        if (alive[i].parent == live->parent)
+            alive[i] = alive[--alive_count];
+    return result;
+}
+
+/* After every test, whether it passed or failed: nothing of it stays. */
+static int end_test(void **state)
+{
+    (void)state;
+    while (alive_count > 0) {
+        struct live *live = &alive[--alive_count];
+        if (live->container)
+            kill(live->container, SIGKILL);
+        kill(live->parent, SIGKILL);
+        waitpid(live->parent, NULL, 0);
+        close(live->in);
+        close(live->out);
+        close(live->err);
+    }
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+    return 0;
+}
+
+/* --- looking from outside ------------------------------------------------- */
+
+char *status_of(pid_t pid, const char *name)
+{
+    char *text = try_contents(format("/proc/%d/status", pid));
+    char *line = text ? strstr(text, format("\n%s:", name)) : NULL;
+
+    if (!line)
+        return NULL;
+    line += strlen(name) + 2;
+    line += strspn(line, " \t");
+    line[strcspn(line, "\n")] = '\0';
+    return line;
+}
+
+bool exists(pid_t pid)
+{
+    char *state = status_of(pid, "State");
+
+    return state && state[0] != 'Z' && state[0] != 'X';
+}
+
+void wait_until_gone(pid_t pid)
+{
+    long long deadline = now_ms() + TIME_LIMIT_MS;
+
+    while (exists(pid)) {
+        if (now_ms() > deadline)
+            fail_msg("process %d is still there: %s", pid,
+                     contents(format("/proc/%d/cmdline", pid)));
+        poll(NULL, 0, 5);
+    }
+}
+
+/* Calls WANTED for each process of /proc; returns those for which it is true.
+ */
+static pid_t *select_processes(bool (*wanted)(pid_t, const void *),
+                               const void *argument)
+{
+    DIR *proc = opendir("/proc");
+    size_t count = 0;
+    pid_t *found = calloc(1, sizeof(*found));
+    struct dirent *entry;
+
+    assert_non_null(proc);
+    while ((entry = readdir(proc))) {
+        pid_t pid = atoi(entry->d_name);
+        if (pid <= 0 || !wanted(pid, argument))
+            continue;
+        found = realloc(found, (count + 2) * sizeof(*found));
+        assert_non_null(found);
+        found[count++] = pid;
+        found[count] = 0;
+    }
+    closedir(proc);
+    return found;
+}
+
+static bool is_child_of(pid_t pid, const void *parent)
+{
+    char *text = status_of(pid, "PPid");
+
+    return text && atoi(text) == *(const pid_t *)parent;
+}
+
+pid_t *children_of(pid_t pid)
+{
+    return select_processes(is_child_of, &pid);
+}
+
+static bool has_word(pid_t pid, const void *text)
+{
+    char *path = format("/proc/%d/cmdline", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char words[8192];
+    ssize_t n = fd == -1 ? -1 : read(fd, words, sizeof(words));
+
+    if (fd != -1)
+        close(fd);
+    return n > 0 && pid != getpid() &&
+           memmem(words, (size_t)n, text, strlen(text)) && exists(pid);
+}
+
+pid_t *processes_with(const char *text)
+{
+    return select_processes(has_word, text);
+}
+
+char *namespace_of(pid_t pid, const char *name)
+{
+    char *path = format("/proc/%d/ns/%s", pid, name);
+    char link[64];
+    ssize_t length = readlink(path, link, sizeof(link) - 1);
+
+    if (length == -1)
+        fail_msg("%s: %s", path, strerror(errno));
+    link[length] = '\0';
+    return format("%s", link);
+}
+
+char *mounts_of(pid_t pid)
+{
+    return contents(format("/proc/%d/mountinfo", pid));
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The paths of all files below a directory, on its own file system, sorted,
+ * each with mode, owner and size. */
+static char *tree_of(const char *path)
+{
+    char *const find[] = {"find",    (char *)path,          "-xdev",
+                          "-printf", "%p %M %u %g %s %l\n", NULL};
+    char *text = run_program(NULL, find).out;
+    size_t count = 0;
+    char **lines = calloc(strlen(text) + 1, sizeof(*lines));
+    char *sorted = calloc(1, strlen(text) + 1), *end = sorted;
+
+    assert_non_null(lines);
+    assert_non_null(sorted);
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        lines[count++] = line;
+    qsort(lines, count, sizeof(*lines), compare_names);
+    for (size_t i = 0; i < count; i++)
+        end += sprintf(end, "%s\n", lines[i]);
+    free(lines);
+    return sorted;
+}
+
+char *host_state(void)
+{
+    static const char *const files[] = {"/proc/self/mountinfo",
+                                        "/proc/sys/kernel/hostname",
+                                        "/proc/sys/kernel/domainname",
+                                        "/proc/sysvipc/shm",
+                                        "/proc/sysvipc/sem",
+                                        "/proc/sysvipc/msg",
+                                        "/proc/sys/fs/mqueue/queues_max"};
+    char *state = format("%s", "");
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        char *text = try_contents(files[i]);
+        state = format("%s== %s\n%s", state, files[i], text ? text : "-\n");
+    }
+    const char *trees[] = {built("rootfs"), scratch(), "/dev/shm",
+                           "/dev/mqueue", "/run"};
+    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
+        state = format("%s== %s\n%s", state, trees[i], tree_of(trees[i]));
+    state = format("%s== children\n", state);
+    for (pid_t *child = children_of(getpid()); *child; child++)
+        if (exists(*child))
+            state = format("%s%d %s", state, *child,
+                           contents(format("/proc/%d/comm", *child)));
+    return state;
+}
+
+/* --- assertions ----------------------------------------------------------- */
+
+/* Says which line is the first to differ: the whole is often long. */
+static void assert_same(const char *now, const char *before, const char *what)
+{
+    const char *a = now, *b = before, *heading = "";
+
+    while (*a && *b) {
+        int a_length = (int)strcspn(a, "\n"), b_length = (int)strcspn(b, "\n");
+        if (strncmp(b, "==", 2) == 0)
+            heading = b;
+        if (a_length != b_length || strncmp(a, b, (size_t)a_length) != 0)
+            break;
+        a += a_length + (a[a_length] == '\n');
+        b += b_length + (b[b_length] == '\n');
+    }
+    if (*a || *b)
+        fail_msg("%s, in '%.*s'\n  is:  %.*s\n  was: %.*s", what,
+                 (int)strcspn(heading, "\n"), heading, (int)strcspn(a, "\n"), a,
+                 (int)strcspn(b, "\n"), b);
+}
+
+void assert_host_unchanged(const char *before)
+{
+    assert_same(host_state(), before, "the host is not as it was");
+}
+
+void assert_contains(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+void assert_lacks(const char *text, const char *part)
+{
+    if (strstr(text, part))
+        fail_msg("'%s' is in:\n%s", part, text);
+}
+
+void assert_text(const char *text, const char *expected)
+{
+    if (strcmp(text, expected) != 0)
+        fail_msg("expected:\n%s\ngot:\n%s", expected, text);
+}
+
+void assert_status(struct result result, int status)
+{
+    if (result.status != status)
+        fail_msg("status %d, expected %d\nstdout: %s\nstderr: %s",
+                 result.status, status, result.out, result.err);
+}
+
+void assert_message(struct result result, const char *message, const char *hint)
+{
+    char *start = format("stage%02d: ", stage);
+    char *line = NULL;
+
+    for (char *at = result.err; (at = strstr(at, start)); at++)
+        if (at == result.err || at[-1] == '\n')
+            line = at;
+    if (!line)
+        fail_msg("no message of %s in: %s", start, result.err);
+    char *rest = strchr(line, '\n');
+    assert_non_null(rest);
+    assert_contains(format("%.*s", (int)(rest - line), line), message);
+    if (hint) {
+        assert_int_equal(strncmp(rest, "\n  hint: ", 9), 0);
+        assert_contains(rest + 1, hint);
+    } else {
+        assert_text(rest, "\n");
+    }
+}
+
+/* --- the test program ----------------------------------------------------- */
+
+static int set_up_host(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_error("The tests need root: sudo make test%d\n", stage);
+        return -1;
+    }
+    /* A copy of the mounts, cut off from the real ones, then shared within
+     * itself: what systemd does to / at boot. */
+    if (unshare(CLONE_NEWNS) == -1 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+        !mkdtemp(scratch_directory) ||
+        mount("scratch", scratch_directory, "tmpfs", 0, "mode=755") == -1 ||
+        mount("none", "/", NULL, MS_REC | MS_SHARED, NULL) == -1) {
+        print_error("harness: %s\n", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+static int tear_down_host(void **state)
+{
+    (void)state;
+    umount2(scratch_directory, MNT_DETACH);
+    rmdir(scratch_directory);
+    return 0;
+}
+
+int test_main(int argc, char *argv[], int own_stage, const char *name,
+              const struct CMUnitTest *tests, size_t count)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    struct CMUnitTest copies[count];
+
+    if (length == -1)
+        return 1;
+    path[length] = '\0';
+    /* build/tests/test_stage03 lies two below build. */
+    snprintf(build_directory, sizeof(build_directory), "%s",
+             dirname(dirname(path)));
+    stage = argc > 1 ? atoi(argv[1]) : own_stage;
+    snprintf(own_name, sizeof(own_name), "%s%s%s", name,
+             argc > 1 ? " on stage " : "", argc > 1 ? argv[1] : "");
+    memcpy(copies, tests, sizeof(copies));
+    for (size_t i = 0; i < count; i++)
+        if (!copies[i].teardown_func)
+            copies[i].teardown_func = end_test;
+    signal(SIGPIPE, SIG_IGN);
+    return _cmocka_run_group_tests(own_name, copies, count, set_up_host,
+                                   tear_down_host);
+}
