@@ -15,10 +15,9 @@ CALLS := clone prctl mount umount2 pivot_root open_tree move_mount \
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
 COMMON  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
-HARNESS := $(BUILD)/tests/harness.o
+HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%,$(wildcard tests/*.c)))
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage0$(n))
-TESTS   := $(foreach n,$(STAGES),$(BUILD)/tests/test_stage0$(n))
-SOURCES := $(wildcard common/*.[ch] stage*/*.c tests/*.[ch])
+TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 
 # `make setup stage5` installs before it builds, under make -j as well, and
 # installs no more than the other words on the command line need.
@@ -77,8 +76,8 @@ stage$(1): $$(BUILD)/stage0$(1) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
 	@ln -sfn $$(BUILD)/stage0$(1) run
 	@echo "Stage $(1) is built: $(if $(filter-out 1,$(1)),sudo )./run"
 
-test$(1): $$(BUILD)/tests/test_stage0$(1) test-needs
-	$$<
+test$(1): test-needs
+	@tests/run.sh $$(BUILD)/tests/test_stage0$(1)
 endef
 $(foreach n,$(STAGES),$(eval $(call STAGE_RULES,$(n))))
 
@@ -105,20 +104,24 @@ $(BUILD)/escape: $(BUILD)/stage05-rootfs-chroot/escape.o
 
 # --- proving ----------------------------------------------------------------
 
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/tests/harness.o
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(HARNESS)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
-.PHONY: test-needs
-test-needs: $(PROGRAMS) $(BUILD)/escape rootfs
+.PHONY: test-programs test-needs test
+test-programs: $(TESTS:%=$(BUILD)/tests/test_%)
+test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 
-.PHONY: test
-test: $(TESTS) test-needs
-	@tests/run.sh $(TESTS)
+test: test-needs
+	@tests/run.sh $(TESTS:%=$(BUILD)/tests/test_%)
 
 .PHONY: check
 check: | $(SETUP)
 	@tests/check.sh
+
+.PHONY: print-calls
+print-calls:
+	@echo $(CALLS)
 
 # --- cleaning ---------------------------------------------------------------
 

@@ -15,6 +15,10 @@ bool in_container;
 /* One write(2) a message, so that two processes never share a line. */
 static void print_message(const char *format, va_list args, const char *reason,
                           const char *hint)
+    __attribute__((format(printf, 1, 0)));
+
+static void print_message(const char *format, va_list args, const char *reason,
+                          const char *hint)
 {
     char what[1024];
 

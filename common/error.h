@@ -27,13 +27,13 @@ extern bool in_container;
  * word of MESSAGE is the call or option that failed, the rest its object.
  * In the container it ends by _exit(2): the child of clone(2) must not run the
  * exit handlers of its parent, of which it has a copy. See errno(3). */
-_Noreturn void die(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+void die(const char *format, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
 
 /* The same with a status and hint (NULL: none) of the caller's choice, and
  * without errno. */
-_Noreturn void fail(int status, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void fail(int status, const char *hint, const char *format, ...)
+    __attribute__((noreturn, format(printf, 3, 4)));
 
 /* Prints "stage02: MESSAGE" to standard error and returns. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

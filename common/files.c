@@ -29,8 +29,9 @@ char *read_file(const char *path)
         if (used + 1 < size)
             continue;
         size *= 2;
-        if (size > LARGEST_FILE || !(text = realloc(text, size)))
+        if (size > LARGEST_FILE)
             fail(EXIT_SETUP, NULL, "read %s: too large", path);
+        text = xrealloc(text, size);
     }
     int error = errno;
     if (fd != -1)
@@ -134,6 +135,14 @@ void *xmalloc(size_t size)
 
     if (!memory)
         die("malloc");
+    return memory;
+}
+
+void *xrealloc(void *memory, size_t size)
+{
+    memory = realloc(memory, size);
+    if (!memory)
+        die("realloc");
     return memory;
 }
 

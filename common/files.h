@@ -29,8 +29,10 @@ void make_mount_point(const char *path, bool directory);
  * fstat(2). */
 bool is_directory(int fd);
 
-/* malloc(3), strdup(3) and asprintf(3) that die when there is no memory. */
+/* malloc(3), realloc(3), strdup(3) and asprintf(3) that die when there is no
+ * memory. */
 void *xmalloc(size_t size);
+void *xrealloc(void *memory, size_t size);
 char *xstrdup(const char *text);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

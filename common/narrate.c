@@ -178,10 +178,12 @@ static void add_signal(struct line *line, int number)
 
 static void add_bytes(struct line *line, const char *text, size_t length)
 {
-    size_t shown = length < LONGEST_STRING ? length : LONGEST_STRING;
+    bool cut = length > LONGEST_STRING;
 
+    if (cut)
+        length = LONGEST_STRING;
     add(line, "\"");
-    for (size_t i = 0; i < shown; i++) {
+    for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c == '\n')
             add(line, "\\n");
@@ -194,7 +196,7 @@ static void add_bytes(struct line *line, const char *text, size_t length)
         else
             add(line, "%c", c);
     }
-    add(line, shown < length ? "\"..." : "\"");
+    add(line, cut ? "\"..." : "\"");
 }
 
 static void add_string(struct line *line, const char *text)
@@ -225,25 +227,29 @@ static void add_directory(struct line *line, int fd)
 /* The container's first lines wait for the parent's line about clone(2): it
  * comes first every time, whichever of the two runs first. */
 static char held[1024];
+static size_t held_length;
 static bool holding;
 
 static void print(const struct line *line)
 {
     char text[sizeof(line->text) + 32];
     const char *who = in_container ? "container" : "host";
-    int n = snprintf(text, sizeof(text), "[%s %d] %s\n", who, getpid(),
-                     line->text);
+    size_t length = (size_t)snprintf(text, sizeof(text), "[%s %d] %s\n", who,
+                                     getpid(), line->text);
 
-    if (holding && strlen(held) + strlen(text) < sizeof(held))
-        strcat(held, text);
-    else if (n > 0)
-        (void)!write(STDERR_FILENO, text, strlen(text));
+    if (holding && length <= sizeof(held) - held_length) {
+        memcpy(held + held_length, text, length);
+        held_length += length;
+    } else {
+        (void)!write(STDERR_FILENO, text, length);
+    }
 }
 
 void narrate_held(void)
 {
     holding = false;
-    (void)!write(STDERR_FILENO, held, strlen(held));
+    (void)!write(STDERR_FILENO, held, held_length);
+    held_length = 0;
 }
 
 /* The end of every line: what the call returned. */
@@ -547,17 +553,19 @@ WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
 WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
 {
     struct line line = {.length = 0};
-    int i, variables = 0;
+    int variables = 0;
 
     while (envp[variables])
         variables++;
     if (narrating && access(path, F_OK) == 0) {
         add(&line, "execve(\"%s\", [", path);
-        for (i = 0; argv[i] && i < LONGEST_ARRAY; i++) {
+        for (int i = 0; i < LONGEST_ARRAY && argv[i]; i++) {
             add(&line, i ? ", " : "");
             add_string(&line, argv[i]);
+            if (i + 1 == LONGEST_ARRAY && argv[i + 1])
+                add(&line, ", ...");
         }
-        add(&line, "%s], /* %d vars */)", argv[i] ? ", ..." : "", variables);
+        add(&line, "], /* %d vars */)", variables);
         print(&line);
     }
     return __real_execve(path, argv, envp);

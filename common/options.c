@@ -150,11 +150,11 @@ static void add_volume(struct options *options, const char *value)
     struct volume volume = {.source = source, .target = target, .tree = -1};
     volume.read_only = mode && strcmp(mode, "ro") == 0;
 
-    size_t size = (options->volume_count + 1) * sizeof(volume);
-    options->volumes = realloc(options->volumes, size);
-    if (!options->volumes)
-        die("realloc");
+    size_t size = (options->volume_count + 2) * sizeof(volume);
+    options->volumes =
+        xrealloc(options->volume_count ? options->volumes : NULL, size);
     options->volumes[options->volume_count++] = volume;
+    options->volumes[options->volume_count] = (struct volume){.target = NULL};
 }
 
 static void add_env(struct options *options, const char *value)
@@ -167,9 +167,7 @@ static void add_env(struct options *options, const char *value)
     if (!strchr(value, '=') && !caller)
         return;
     size_t size = (options->env_count + 1) * sizeof(*options->env);
-    options->env = realloc(options->env, size);
-    if (!options->env)
-        die("realloc");
+    options->env = xrealloc(options->env, size);
     options->env[options->env_count++] =
         caller ? xasprintf("%s=%s", value, caller) : xstrdup(value);
 }
@@ -222,7 +220,8 @@ static _Noreturn void refuse(int argc, char *argv[], int letter)
 struct options parse_options(int stage, int argc, char *argv[])
 {
     static char *shell[] = {"/bin/sh", NULL};
-    struct options options = {.hostname = "container"};
+    static struct volume none;
+    struct options options = {.hostname = "container", .volumes = &none};
     struct option words[OPTIONS + 1] = {{0}};
     char letters[2 + 2 * OPTIONS + 1] = "+:"; /* stop at the first word */
     char *end = letters + strlen(letters);

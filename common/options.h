@@ -21,7 +21,7 @@ struct volume {
 struct options {
     const char *hostname;   /* --hostname; 1 to 64 characters */
     const char *rootfs;     /* --rootfs; the one that make rootfs built */
-    struct volume *volumes; /* --volume, in the order given */
+    struct volume *volumes; /* --volume, in order; the last has no target */
     size_t volume_count;
     char **env; /* --env, "K=V", in the order given */
     size_t env_count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * System calls and constants that older C libraries do not declare (glibc
+ * The headers of the calls that change what a process sees, and declarations of
+ * those calls and constants that older C libraries do not declare (glibc
  * before 2.36, musl). They take and return what their man pages say: -1 with
  * errno on failure. The definitions are in narrate.c.
  */
@@ -10,13 +11,22 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 /* The arguments of mount(2), as the rows of a table. */
 struct mount_row {
     const char *source, *target, *type;
     unsigned long flags;
     const char *data;
+};
+
+/* A device node for mknod(2). */
+struct device_row {
+    const char *path;
+    unsigned int major, minor;
 };
 
 /* pivot_root(2): no C library declares it. */
@@ -55,7 +65,7 @@ int mount_setattr(int dirfd, const char *path, unsigned int flags,
                   struct mount_attr *attr, size_t size);
 #endif
 
-/* close_range(2), Linux 5.9: closes the descriptors FIRST to LAST. */
-int close_range(unsigned int first, unsigned int last, int flags);
+/* close_range(2), Linux 5.9: closes the descriptors FD to MAX_FD. */
+int close_range(unsigned int fd, unsigned int max_fd, int flags);
 
 #endif

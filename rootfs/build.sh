@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Builds a BusyBox root file system: rootfs/build.sh DIR
+# Only looks for a usable BusyBox:   rootfs/build.sh --check
 #
 # Needs no root rights, only the distribution's static BusyBox, or the one that
 # BUSYBOX=/path names. Run again, it does nothing unless that BusyBox or this
@@ -82,6 +83,10 @@ number() {
 }
 
 busybox=$(find_busybox) || die "no static BusyBox found" "$(install_hint)"
+if [ "$root" = --check ]; then
+    check_busybox "$busybox"
+    exit 0
+fi
 stamp=$root/.built
 if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$busybox" ] &&
     [ -z "$(find "$busybox" "$0" -newer "$stamp")" ]; then

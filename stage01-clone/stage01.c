@@ -19,7 +19,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-#define STACK_SIZE (256 * 1024)
+#define STACK_SIZE (256UL * 1024)
 
 /* If the parent dies, the kernel sends this process SIGKILL. Asking for that
  * comes too late if the parent is dead already, so ask first, then wait for
@@ -46,12 +46,12 @@ int main(int argc, char *argv[])
      * stack grows downwards, so the child is given the end of it. */
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
     struct container container = prepare_container(1, argc, argv);
-    int flags = 0;
 
     /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
      * Without CLONE_VM the child works on a copy of the parent's memory. */
-    pid_t pid =
-        clone(container_main, stack + STACK_SIZE, flags | SIGCHLD, &container);
+    int flags = SIGCHLD;
+
+    pid_t pid = clone(container_main, stack + STACK_SIZE, flags, &container);
     if (pid == -1)
         die("clone");
 

@@ -29,12 +29,8 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
-#define STACK_SIZE (256 * 1024)
-
+#define STACK_SIZE (256UL * 1024)
 #define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define COVER      (MS_BIND | MS_RDONLY | SECURE)
 
@@ -63,18 +59,17 @@ static const struct mount_row covers[] = {
     {0},
 };
 
-static const struct device {
-    const char *path;
-    unsigned int major, minor;
-} devices[] = {
-    {"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
-    {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
-    {NULL, 0, 0},
+static const struct device_row devices[] = {
+    {"/dev/null", 1, 3},
+    {"/dev/zero", 1, 5},
+    {"/dev/full", 1, 7},
+    {"/dev/random", 1, 8},
+    {"/dev/urandom", 1, 9},
+    {"/dev/tty", 5, 0},
+    {0},
 };
 
-static const struct device_link {
-    const char *path, *target;
-} device_links[] = {
+static const char *const device_links[][2] = {
     {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
     {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
     {"/dev/ptmx", "pts/ptmx"},          {NULL, NULL},
@@ -136,9 +131,8 @@ static void mount_mqueue(void)
         die("mount /dev/mqueue");
 }
 
-/* One open directory of the host, and ".." leads out of the new root. Closed
- * now and not by execve(2): --workdir /proc/self/fd/9 would come before that
- * (CVE-2024-21626). */
+/* One open directory of the host leads out of the new root. Not left to
+ * execve(2): --workdir /proc/self/fd/9 comes before it (CVE-2024-21626). */
 static void close_inherited_files(void)
 {
     if (close_range(STDERR_FILENO + 1, ~0U, 0) == -1)
@@ -153,36 +147,38 @@ static void make_read_only(int dirfd, const char *path, unsigned int flags)
         die("mount_setattr %s", path);
 }
 
-/* Copies the mount at the volume's source. The copy is attached nowhere yet;
- * its descriptor reaches into a root in which the source has no name. */
-static void open_volume(struct volume *volume)
+/* Copies the mount at each source. A copy is attached nowhere yet; through its
+ * descriptor it reaches into a root in which the source has no name. */
+static void open_volumes(struct volume *v)
 {
-    volume->tree = open_tree(AT_FDCWD, volume->source,
-                             OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
-    if (volume->tree == -1)
-        die("open_tree %s", volume->source);
-    if (volume->read_only)
-        make_read_only(volume->tree, "", AT_EMPTY_PATH | AT_RECURSIVE);
+    for (; v->target; v++) {
+        v->tree = open_tree(AT_FDCWD, v->source,
+                            OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
+        if (v->tree == -1)
+            die("open_tree %s", v->source);
+        if (v->read_only)
+            make_read_only(v->tree, "", AT_EMPTY_PATH | AT_RECURSIVE);
+    }
 }
 
-static void attach_volume(const struct volume *volume)
+static void attach_volumes(const struct volume *v)
 {
-    make_mount_point(volume->target, is_directory(volume->tree));
-    if (move_mount(volume->tree, "", AT_FDCWD, volume->target,
-                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == -1)
-        die("move_mount %s", volume->target);
-    close(volume->tree);
+    for (; v->target; v++) {
+        make_mount_point(v->target, is_directory(v->tree));
+        if (move_mount(v->tree, "", AT_FDCWD, v->target,
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == -1)
+            die("move_mount %s", v->target);
+        close(v->tree);
+    }
 }
 
-/* /etc/hosts and the like, about this one container, to lie over those of a
- * root that others use as well. The tmpfs is unmounted at once: what remains
- * of it are the copies, one a file. */
+/* Files about this one container, to lie over those of a root that others use
+ * as well. Of the tmpfs, only the copies remain, one a file. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
     write_etc_files(hostname, address);
-    for (struct volume *file = etc_files; file->target; file++)
-        open_volume(file);
+    open_volumes(etc_files);
     if (umount2("/tmp", MNT_DETACH) == -1)
         die("umount2 /tmp");
 }
@@ -194,17 +190,14 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
         die("mount %s", rootfs);
     if (chdir(rootfs) == -1)
         die("chdir %s", rootfs);
-    if (plain_chroot) {
-        if (chroot(".") == -1)
-            die("chroot %s", rootfs);
-    } else {
-        /* The old root needs no directory of its own: put at ".", it lies on
-         * top of the new one, and to unmount "." is to unmount the old. */
-        if (pivot_root(".", ".") == -1)
-            die("pivot_root %s", rootfs);
-        if (umount2(".", MNT_DETACH) == -1)
-            die("umount2 the old root");
-    }
+    if (plain_chroot && chroot(".") == -1)
+        die("chroot %s", rootfs);
+    /* The old root needs no directory of its own: put at ".", it lies on top
+     * of the new one, and to unmount "." is to unmount the old. */
+    if (!plain_chroot && pivot_root(".", ".") == -1)
+        die("pivot_root %s", rootfs);
+    if (!plain_chroot && umount2(".", MNT_DETACH) == -1)
+        die("umount2 the old root");
     if (chdir("/") == -1)
         die("chdir /");
     make_mount_point("/proc", true);
@@ -219,12 +212,12 @@ static void furnish_rootfs(void)
             die("mount %s", m->target);
     }
     make_mount_point("/dev/mqueue", true);
-    for (const struct device *d = devices; d->path; d++)
+    for (const struct device_row *d = devices; d->path; d++)
         if (mknod(d->path, S_IFCHR | 0666, makedev(d->major, d->minor)) == -1)
             die("mknod %s", d->path);
-    for (const struct device_link *l = device_links; l->path; l++)
-        if (symlink(l->target, l->path) == -1)
-            die("symlink %s", l->path);
+    for (int i = 0; device_links[i][0]; i++)
+        if (symlink(device_links[i][1], device_links[i][0]) == -1)
+            die("symlink %s", device_links[i][0]);
 }
 
 /* MS_BIND takes the flags of the mount that it copies and ignores the others:
@@ -251,8 +244,7 @@ static int container_main(void *argument)
     close_inherited_files();
     make_mounts_private();
     prepare_etc(options->hostname, "127.0.1.1");
-    for (size_t i = 0; i < options->volume_count; i++)
-        open_volume(&options->volumes[i]);
+    open_volumes(options->volumes);
     enter_rootfs(options->rootfs, options->chroot);
     mount_proc();
     mount_tmp();
@@ -260,10 +252,8 @@ static int container_main(void *argument)
     set_hostname(container->options.hostname);
     mount_mqueue();
     cover_kernel_files();
-    for (const struct volume *file = etc_files; file->target; file++)
-        attach_volume(file);
-    for (size_t i = 0; i < options->volume_count; i++)
-        attach_volume(&options->volumes[i]);
+    attach_volumes(etc_files);
+    attach_volumes(options->volumes);
     if (options->read_only)
         make_read_only(AT_FDCWD, "/", 0);
     replace_environment(options);
@@ -278,12 +268,13 @@ int main(int argc, char *argv[])
      * stack grows downwards, so the child is given the end of it. */
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
     struct container container = prepare_container(5, argc, argv);
-    int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
 
     /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
      * Without CLONE_VM the child works on a copy of the parent's memory. */
-    pid_t pid =
-        clone(container_main, stack + STACK_SIZE, flags | SIGCHLD, &container);
+    int flags =
+        SIGCHLD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
+
+    pid_t pid = clone(container_main, stack + STACK_SIZE, flags, &container);
     if (pid == -1)
         die("clone");
 

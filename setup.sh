@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Installs what is missing: ./setup.sh [GOAL]...
+#
+# GOAL is a verb of the Makefile that is wanted next (stage5, test, check) and
+# decides what is needed. Without one: everything but the tools of make check.
+# Says what it does; does nothing when nothing is missing.
+set -eu
+
+directory=$(dirname "$0")
+missing=
+
+if command -v apt-get >/dev/null; then
+    manager=apt
+elif command -v dnf >/dev/null; then
+    manager=dnf
+elif command -v pacman >/dev/null; then
+    manager=pacman
+elif command -v apk >/dev/null; then
+    manager=apk
+else
+    manager=none
+fi
+
+# need TEST APT DNF PACMAN APK: packages to install if TEST fails.
+need() {
+    if sh -c "$1" >/dev/null 2>&1; then
+        return
+    fi
+    case $manager in
+    apt) missing="$missing $2" ;;
+    dnf) missing="$missing $3" ;;
+    pacman) missing="$missing $4" ;;
+    apk) missing="$missing $5" ;;
+    none) missing="$missing $2" ;;
+    esac
+}
+
+has_header="cc -E - </dev/null -include"
+
+need_for_building() {
+    need "command -v cc && $has_header stdio.h" \
+        "gcc libc6-dev" "gcc glibc-devel" "gcc" "gcc musl-dev"
+    need "command -v ar" binutils binutils binutils binutils
+    # With a static C library, strace shows the calls of a stage and no others.
+    need "echo 'int main(void){return 0;}' | cc -static -x c -o /dev/null -" \
+        libc6-dev glibc-static glibc musl-dev
+    need "$directory/rootfs/build.sh --check" \
+        busybox-static busybox busybox busybox-static
+}
+
+need_for_testing() {
+    need "$has_header stdarg.h -include stddef.h -include stdint.h \
+        -include setjmp.h -include cmocka.h" \
+        libcmocka-dev libcmocka-devel cmocka cmocka-dev
+    need "command -v strace" strace strace strace strace
+    need "command -v bash" bash bash bash bash
+    need "find /dev/null -printf x" findutils findutils findutils findutils
+}
+
+need_for_checking() {
+    need "command -v gcc" gcc gcc gcc gcc
+    need "command -v clang" clang clang clang clang
+    need "command -v clang-format" \
+        clang-format clang-tools-extra clang clang-extra-tools
+    need "command -v clang-tidy" \
+        clang-tidy clang-tools-extra clang clang-extra-tools
+    need "command -v cppcheck" cppcheck cppcheck cppcheck cppcheck
+    need "command -v git" git git git git
+}
+
+need_for_building
+[ $# -gt 0 ] || need_for_testing
+for goal in "$@"; do
+    case $goal in
+    test*) need_for_testing ;;
+    check*) need_for_testing && need_for_checking ;;
+    esac
+done
+
+missing=$(echo "$missing" | tr ' ' '\n' | sort -u | tr '\n' ' ')
+missing=${missing# }
+if [ -z "${missing% }" ]; then
+    echo "setup: nothing is missing"
+    exit 0
+fi
+case $manager in
+apt) install="apt-get install -y --no-install-recommends" ;;
+dnf) install="dnf install -y" ;;
+pacman) install="pacman -S --needed --noconfirm" ;;
+apk) install="apk add" ;;
+none)
+    echo "setup: no apt, dnf, pacman or apk here" >&2
+    echo "  hint: install what Debian calls $missing" >&2
+    exit 1
+    ;;
+esac
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+    sudo=sudo
+    if ! command -v sudo >/dev/null; then
+        echo "setup: installing needs root, and there is no sudo" >&2
+        echo "  hint: as root: $install $missing" >&2
+        exit 1
+    fi
+fi
+if [ $manager = apt ]; then
+    echo "setup: apt-get update"
+    $sudo apt-get update -qq
+    sudo="$sudo env DEBIAN_FRONTEND=noninteractive"
+fi
+echo "setup: $install $missing"
+# shellcheck disable=SC2086 # several words are meant
+$sudo $install $missing
