@@ -108,7 +108,6 @@ void wait_for_parent(struct container *container)
     close(container->pipe[1]);
     if (read(container->pipe[0], &byte, 1) != 1)
         _exit(EXIT_SETUP);
-    close(container->pipe[0]);
     if (narrating)
         narrate_held();
     if (sigprocmask(SIG_SETMASK, &original, NULL) == -1)
@@ -119,8 +118,6 @@ void release_container(struct container *container)
 {
     if (write(container->pipe[1], "", 1) != 1)
         die("write to the container's pipe");
-    close(container->pipe[1]);
-    close(container->pipe[0]);
 }
 
 /* Returns the mask in line NAME of a /proc/PID/status, bit N-1 for signal N.

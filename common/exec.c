@@ -35,52 +35,59 @@ static const char *reason_hint(const char *path, int error)
     }
 }
 
-/* PATH exists, but the kernel would not execute it. */
-static _Noreturn void report_cannot_run(const char *path, int error)
+/* Nothing was executed: was there a file at all? Returns if not. */
+static void report_existing(const char *path, int error)
 {
+    if (access(path, F_OK) == -1)
+        return;
     fail(EXIT_CANNOT_RUN, reason_hint(path, error), "exec %s: %s", path,
          strerror(error));
 }
 
-/* Returns if there is no such file. */
-static void try_exec(const char *path, char *command[], int *denied)
+/* Calls TRY with each path that COMMAND may mean, in the order of PATH. */
+static void for_each_path(const char *name, char *command[],
+                          void (*try)(const char *path, char *command[]))
 {
-    execve(path, command, environ);
-    int error = errno;
-    if (error == EACCES && access(path, F_OK) == -1)
-        return;
-    if (error == EACCES && strchr(command[0], '/') == NULL) {
-        *denied = error; /* a later directory of PATH may have a better one */
+    const char *path = getenv("PATH");
+    char file[PATH_MAX];
+
+    if (strchr(name, '/')) {
+        try(name, command);
         return;
     }
-    if ((error == ENOENT || error == ENOTDIR) && access(path, F_OK) == -1)
-        return;
-    report_cannot_run(path, error);
+    for (path = path ? path : "/bin:/usr/bin"; *name && path; path++) {
+        int length = (int)strcspn(path, ":");
+
+        /* An empty entry means the current directory. */
+        if (snprintf(file, sizeof(file), "%.*s%s%s", length, path,
+                     length ? "/" : "", name) < (int)sizeof(file))
+            try(file, command);
+        if (!path[length])
+            break;
+        path += length;
+    }
+}
+
+/* Returns if PATH cannot be executed, and another one may be better. */
+static void try_exec(const char *path, char *command[])
+{
+    execve(path, command, environ);
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+        report_existing(path, errno);
+}
+
+/* The same again, to say why none was executed. */
+static void try_explain(const char *path, char *command[])
+{
+    execve(path, command, environ);
+    report_existing(path, errno);
 }
 
 void execute(char *command[])
 {
-    const char *path = getenv("PATH");
-    char file[PATH_MAX];
-    int denied = 0;
-
-    if (strchr(command[0], '/')) {
-        try_exec(command[0], command, &denied);
-    } else if (command[0][0]) {
-        for (path = path ? path : "/bin:/usr/bin"; path; path++) {
-            int length = (int)strcspn(path, ":");
-            if (snprintf(file, sizeof(file), "%.*s%s%s", length, path,
-                         length ? "/" : "", command[0]) < (int)sizeof(file))
-                try_exec(file, command, &denied);
-            if (!path[length])
-                break;
-            path += length;
-        }
-    }
-    if (denied)
-        fail(EXIT_CANNOT_RUN, "chmod +x makes a file executable", "exec %s: %s",
-             command[0], strerror(denied));
+    for_each_path(command[0], command, try_exec);
+    for_each_path(command[0], command, try_explain);
     fail(EXIT_NOT_FOUND,
          "COMMAND is looked up inside the container: ls /bin shows what it has",
-         "exec %s: command not found", command[0]);
+         "exec %s: %s", command[0], strerror(ENOENT));
 }

@@ -92,32 +92,40 @@ static char *follow_link(const char *path)
     return xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, link);
 }
 
-void make_mount_point(const char *path, bool directory)
+static void make_directory(const char *path)
 {
-    char *current = xstrdup(path);
+    if (mkdir(path, 0755) == 0 || errno == EEXIST)
+        return;
+    make_parents(path);
+    if (mkdir(path, 0755) == -1 && errno != EEXIST)
+        die("mkdir %s", path);
+}
 
-    for (int links = 0; links < MOST_LINKS; links++) {
-        if (access(current, F_OK) == 0) {
-            free(current);
-            return;
-        }
-        char *target = follow_link(current);
-        if (!target)
+static void make_file(const char *path)
+{
+    char *current = xstrdup(path), *target;
+
+    for (int links = 0; access(current, F_OK) == -1; links++) {
+        if (links == MOST_LINKS || !(target = follow_link(current))) {
+            make_parents(current);
+            int fd = open(current, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+            if (fd == -1)
+                die("open %s", current);
+            close(fd);
             break;
+        }
         free(current);
         current = target;
     }
-    make_parents(current);
-    if (directory) {
-        if (mkdir(current, 0755) == -1 && errno != EEXIST)
-            die("mkdir %s", current);
-    } else {
-        int fd = open(current, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-        if (fd == -1)
-            die("open %s", current);
-        close(fd);
-    }
     free(current);
+}
+
+void make_mount_point(const char *path, bool directory)
+{
+    if (directory)
+        make_directory(path);
+    else
+        make_file(path);
 }
 
 bool is_directory(int fd)

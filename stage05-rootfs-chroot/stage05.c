@@ -172,8 +172,7 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* Files about this one container, to lie over those of a root that others use
- * as well. Of the tmpfs, only the copies remain, one a file. */
+/* Files about this one container. The tmpfs goes, copies of them remain. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -194,10 +193,9 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
         die("chroot %s", rootfs);
     /* The old root needs no directory of its own: put at ".", it lies on top
      * of the new one, and to unmount "." is to unmount the old. */
-    if (!plain_chroot && pivot_root(".", ".") == -1)
+    if (!plain_chroot &&
+        (pivot_root(".", ".") == -1 || umount2(".", MNT_DETACH) == -1))
         die("pivot_root %s", rootfs);
-    if (!plain_chroot && umount2(".", MNT_DETACH) == -1)
-        die("umount2 the old root");
     if (chdir("/") == -1)
         die("chdir /");
     make_mount_point("/proc", true);
@@ -226,7 +224,6 @@ static void cover_kernel_files(void)
 {
     for (const struct mount_row *m = covers; m->target; m++) {
         int result = mount(m->source, m->target, m->type, m->flags, NULL);
-
         if (result == 0 && m->flags & MS_BIND && m->flags & MS_RDONLY)
             result = mount(NULL, m->target, NULL, MS_REMOUNT | m->flags, NULL);
         if (result == -1 && errno != ENOENT)
@@ -238,14 +235,13 @@ static void cover_kernel_files(void)
 static int container_main(void *argument)
 {
     struct container *container = argument;
-    struct options *options = &container->options;
 
     die_with_parent(container);
     close_inherited_files();
     make_mounts_private();
-    prepare_etc(options->hostname, "127.0.1.1");
-    open_volumes(options->volumes);
-    enter_rootfs(options->rootfs, options->chroot);
+    prepare_etc(container->options.hostname, "127.0.1.1");
+    open_volumes(container->options.volumes);
+    enter_rootfs(container->options.rootfs, container->options.chroot);
     mount_proc();
     mount_tmp();
     furnish_rootfs();
@@ -253,12 +249,12 @@ static int container_main(void *argument)
     mount_mqueue();
     cover_kernel_files();
     attach_volumes(etc_files);
-    attach_volumes(options->volumes);
-    if (options->read_only)
+    attach_volumes(container->options.volumes);
+    if (container->options.read_only)
         make_read_only(AT_FDCWD, "/", 0);
-    replace_environment(options);
-    if (options->workdir && chdir(options->workdir) == -1)
-        die("chdir %s", options->workdir);
+    replace_environment(&container->options);
+    if (container->options.workdir && chdir(container->options.workdir) == -1)
+        die("chdir %s", container->options.workdir);
     exec_command(container->options.command);
 }
 
