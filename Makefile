@@ -23,6 +23,9 @@ TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 # installs no more than the other words on the command line need.
 SETUP := $(filter setup,$(MAKECMDGOALS))
 
+# What a reader has to type before ./run.
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo )
+
 .PHONY: help
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -74,7 +77,7 @@ $$(BUILD)/stage0$(1): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) $$(BUILD)/libcommon.a
 .PHONY: stage$(1) test$(1)
 stage$(1): $$(BUILD)/stage0$(1) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
 	@ln -sfn $$(BUILD)/stage0$(1) run
-	@echo "Stage $(1) is built: $(if $(filter-out 1,$(1)),sudo )./run"
+	@echo "Stage $(1) is built: $(if $(filter-out 1,$(1)),$(SUDO))./run"
 
 test$(1): test-needs
 	@tests/run.sh $$(BUILD)/tests/test_stage0$(1)
