@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,12 +102,14 @@ struct container prepare_container(int stage, int argc, char *argv[])
 
 void wait_for_parent(struct container *container)
 {
+    struct pollfd end = {.fd = container->pipe[0]};
     char byte;
 
-    /* As long as the container holds the writing end itself, it could wait
-     * for ever; once it is closed, a dead parent means end of file. */
+    /* The parent keeps the writing end open as long as it lives. Once ours is
+     * closed, a dead parent means end of file; and if it died after it had
+     * sent the byte, the end is seen behind the byte. */
     close(container->pipe[1]);
-    if (read(container->pipe[0], &byte, 1) != 1)
+    if (read(container->pipe[0], &byte, 1) != 1 || poll(&end, 1, 0) != 0)
         _exit(EXIT_SETUP);
     if (narrating)
         narrate_held();

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "syscalls.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -176,6 +177,19 @@ static void add_signal(struct line *line, int number)
     add_name(line, signals, number);
 }
 
+static void add_byte(struct line *line, unsigned char byte, char next)
+{
+    static const char escaped[] = "\t\n\v\f\r\"\\", letters[] = "tnvfr\"\\";
+    const char *at = byte ? strchr(escaped, byte) : NULL;
+
+    if (at)
+        add(line, "\\%c", letters[at - escaped]);
+    else if (byte >= ' ' && byte <= '~')
+        add(line, "%c", byte);
+    else /* three digits where a fourth would follow */
+        add(line, isdigit((unsigned char)next) ? "\\%03o" : "\\%o", byte);
+}
+
 static void add_bytes(struct line *line, const char *text, size_t length)
 {
     bool cut = length > LONGEST_STRING;
@@ -183,19 +197,9 @@ static void add_bytes(struct line *line, const char *text, size_t length)
     if (cut)
         length = LONGEST_STRING;
     add(line, "\"");
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '\n')
-            add(line, "\\n");
-        else if (c == '\t')
-            add(line, "\\t");
-        else if (c == '"' || c == '\\')
-            add(line, "\\%c", c);
-        else if (c < ' ' || c > '~')
-            add(line, "\\%o", c);
-        else
-            add(line, "%c", c);
-    }
+    for (size_t i = 0; i < length; i++)
+        add_byte(line, (unsigned char)text[i],
+                 i + 1 < length ? text[i + 1] : '\0');
     add(line, cut ? "\"..." : "\"");
 }
 

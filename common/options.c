@@ -217,6 +217,16 @@ static _Noreturn void refuse(int argc, char *argv[], int letter)
     fail(EXIT_SETUP, HELP_HINT, "unknown option %s", word);
 }
 
+/* The option for which getopt_long(3) returned FOUND: its letter, or a number
+ * that is no character. NULL if there is none. */
+static const struct option_row *find_row(int found)
+{
+    for (int index = 0; index < OPTIONS; index++)
+        if (found == UCHAR_MAX + 1 + index || found == table[index].letter)
+            return &table[index];
+    return NULL;
+}
+
 struct options parse_options(int stage, int argc, char *argv[])
 {
     static char *shell[] = {"/bin/sh", NULL};
@@ -225,11 +235,11 @@ struct options parse_options(int stage, int argc, char *argv[])
     struct option words[OPTIONS + 1] = {{0}};
     char letters[2 + 2 * OPTIONS + 1] = "+:"; /* stop at the first word */
     char *end = letters + strlen(letters);
-    int found, index;
+    int found;
 
     current_stage = stage;
     snprintf(program_name, sizeof(program_name), "stage%02d", stage);
-    for (index = 0; index < OPTIONS; index++) {
+    for (int index = 0; index < OPTIONS; index++) {
         const struct option_row *row = &table[index];
 
         words[index] = (struct option){
@@ -240,18 +250,16 @@ struct options parse_options(int stage, int argc, char *argv[])
     }
     opterr = 0;
     while ((found = getopt_long(argc, argv, letters, words, NULL)) != -1) {
-        for (index = 0; index < OPTIONS; index++)
-            if (found == UCHAR_MAX + 1 + index || found == table[index].letter)
-                break;
+        const struct option_row *row = find_row(found == ':' ? optopt : found);
+
+        if (row && row->stage > stage)
+            fail(EXIT_SETUP, NULL, "--%s arrives in stage %d (make stage%d)",
+                 row->name, row->stage, row->stage);
         if (found == ':')
             fail(EXIT_SETUP, HELP_HINT, "option %s needs a value",
                  argv[optind - 1]);
-        if (index == OPTIONS)
+        if (!row)
             refuse(argc, argv, optopt);
-        const struct option_row *row = &table[index];
-        if (row->stage > stage)
-            fail(EXIT_SETUP, NULL, "--%s arrives in stage %d (make stage%d)",
-                 row->name, row->stage, row->stage);
         row->set(&options, optarg);
     }
     options.command = optind < argc ? argv + optind : shell;
