@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,10 +26,12 @@ enum { TIME_LIMIT_MS = 30000, MOST_LIVE = 64 };
 int stage;
 
 static char build_directory[PATH_MAX];
-static char scratch_directory[] = "/tmp/container-test-XXXXXX";
+static char scratch_directory[] = "/var/tmp/container-test-XXXXXX";
 static char own_name[64];
 static struct live alive[MOST_LIVE]; /* started by the current test */
 static size_t alive_count;
+static int mountinfo = -1; /* ours, even when /proc has been mounted over */
+static char *own_mounts;   /* and what it said at the start */
 
 /* --- small things --------------------------------------------------------- */
 
@@ -69,7 +72,7 @@ static char *drain(int fd)
         }
     }
     text[used] = '\0';
-    return text;
+    return realloc(text, used + 1);
 }
 
 /* NULL if the file cannot be read: a process may end while we look. */
@@ -258,10 +261,38 @@ struct result run_with(const char *input, char *const args[])
 
 /* --- running containers --------------------------------------------------- */
 
+/* Reads a line without its newline, one byte at a time: what follows it stays
+ * in the pipe. Returns false at the end of file and after the time limit. */
+static bool read_line(int fd, char *line, size_t size)
+{
+    long long deadline = now_ms() + TIME_LIMIT_MS;
+    size_t used = 0;
+
+    for (line[0] = '\0'; used < size - 1; line[++used] = '\0') {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        long long left = deadline - now_ms();
+        if (left < 0 || poll(&poll_fd, 1, (int)left) <= 0 ||
+            read(fd, line + used, 1) != 1)
+            return false;
+        if (line[used] == '\n')
+            break;
+    }
+    line[used] = '\0';
+    return true;
+}
+
+char *next_line(const struct live *live)
+{
+    char line[4096];
+
+    if (!read_line(live->out, line, sizeof(line)))
+        fail_msg("no further line of COMMAND, only '%s'", line);
+    return format("%s", line);
+}
+
 struct live start_with(char *const args[])
 {
     char **command = stage_command(true, args);
-    long long deadline = now_ms() + TIME_LIMIT_MS;
     struct pipes pipes;
     struct live live;
     char line[64] = "";
@@ -281,14 +312,9 @@ struct live start_with(char *const args[])
     assert_true(alive_count < MOST_LIVE);
     alive[alive_count++] = live;
 
-    /* One byte at a time: what follows the line stays in the pipe. */
-    for (size_t used = 0; !strchr(line, '\n') && used < sizeof(line) - 1;) {
-        struct pollfd fd = {.fd = live.out, .events = POLLIN};
-        if (poll(&fd, 1, (int)(deadline - now_ms())) <= 0 ||
-            read(live.out, line + used++, 1) != 1)
-            fail_msg("%s: ended before it was ready: %s", command[0],
-                     drain(live.err));
-    }
+    if (!read_line(live.out, line, sizeof(line)))
+        fail_msg("%s: ended before it was ready: %s", command[0],
+                 drain(live.err));
     if (strncmp(line, "ready", 5) != 0)
         fail_msg("%s: printed '%s', not 'ready'", command[0], line);
     pid_t *children = children_of(live.parent);
@@ -311,10 +337,48 @@ struct result finish(struct live *live)
     return result;
 }
 
+static char *mounts_now(void)
+{
+    lseek(mountinfo, 0, SEEK_SET);
+    return drain(mountinfo);
+}
+
+/* A mount that was not there at the start, by its ID, which a line begins
+ * with; NULL if there is none. See proc(5). */
+static char *foreign_mount(void)
+{
+    char *now = mounts_now(), *found = NULL, point[PATH_MAX];
+    char *known = format("\n%s", own_mounts);
+
+    for (char *line = strtok(now, "\n"); line && !found;
+         line = strtok(NULL, "\n"))
+        if (!strstr(known, format("\n%.*s ", (int)strcspn(line, " "), line)) &&
+            sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1)
+            found = format("%s", point);
+    free(now);
+    free(known);
+    return found;
+}
+
+/* A stage that mounts where it should not, or that makes our mounts private,
+ * fails its test; the tests after that begin as if nothing had happened. */
+static void undo_mounts(void)
+{
+    char *point;
+
+    for (int tries = 0; tries < 100 && (point = foreign_mount()); tries++)
+        umount2(point, MNT_DETACH);
+    if (strcmp(mounts_now(), own_mounts) == 0)
+        return;
+    mount("none", "/", NULL, MS_REC | MS_SHARED, NULL);
+    own_mounts = mounts_now();
+}
+
 /* After every test, whether it passed or failed: nothing of it stays. */
 static int end_test(void **state)
 {
     (void)state;
+    undo_mounts();
     while (alive_count > 0) {
         struct live *live = &alive[--alive_count];
         if (live->container)
@@ -325,8 +389,10 @@ static int end_test(void **state)
         close(live->out);
         close(live->err);
     }
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-        ;
+    for (pid_t *child; *(child = children_of(getpid()));) {
+        kill(*child, SIGKILL);
+        waitpid(*child, NULL, __WALL);
+    }
     return 0;
 }
 
@@ -334,15 +400,22 @@ static int end_test(void **state)
 
 char *status_of(pid_t pid, const char *name)
 {
-    char *text = try_contents(format("/proc/%d/status", pid));
-    char *line = text ? strstr(text, format("\n%s:", name)) : NULL;
+    char *path = format("/proc/%d/status", pid), *text = try_contents(path);
+    char *value = NULL;
+    size_t length = strlen(name);
 
-    if (!line)
-        return NULL;
-    line += strlen(name) + 2;
-    line += strspn(line, " \t");
-    line[strcspn(line, "\n")] = '\0';
-    return line;
+    for (char *line = text; line && *line && !value;) {
+        char *next = line + strcspn(line, "\n");
+        if (strncmp(line, name, length) == 0 && line[length] == ':') {
+            line += length + 1;
+            line += strspn(line, " \t");
+            value = format("%.*s", (int)(next - line), line);
+        }
+        line = next + (*next == '\n');
+    }
+    free(path); /* called often, while waiting: keep no more than the value */
+    free(text);
+    return value;
 }
 
 bool exists(pid_t pid)
@@ -581,6 +654,8 @@ static int set_up_host(void **state)
         print_error("harness: %s\n", strerror(errno));
         return -1;
     }
+    mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    own_mounts = mounts_now();
     return 0;
 }
 
@@ -613,6 +688,8 @@ int test_main(int argc, char *argv[], int own_stage, const char *name,
         if (!copies[i].teardown_func)
             copies[i].teardown_func = end_test;
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of a container come to us */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0}); /* no core files */
     return _cmocka_run_group_tests(own_name, copies, count, set_up_host,
                                    tear_down_host);
 }

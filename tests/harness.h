@@ -37,7 +37,7 @@ int test_main(int argc, char *argv[], int own_stage, const char *name,
 char *built(const char *name);
 
 /* A directory of this test program's own, on a tmpfs, empty at the start of
- * the program. */
+ * the program. It is not below /tmp: the stages from 2 to 4 show it as well. */
 char *scratch(void);
 
 /* printf into a fresh string. */
@@ -91,6 +91,10 @@ struct live start_with(char *const args[]);
 /* A sh -c script that the harness waits for: prints "ready", then SCRIPT. */
 #define READY(script) "sh", "-c", "echo ready; " script
 
+/* The next line that COMMAND prints, without its newline. Fails the test when
+ * none comes. */
+char *next_line(const struct live *live);
+
 /* Waits for the end of the parent and returns its status as $? would show it,
  * with what was printed after the "ready" line. */
 struct result finish(struct live *live);
@@ -118,8 +122,10 @@ char *mounts_of(pid_t pid);
 
 /* Everything of the host that a stage could change and must not: mounts,
  * hostname, System V and POSIX IPC objects, the files of the rootfs and of
- * /run, /tmp and /dev/shm, this process's children. To be taken before and
- * after; compare with assert_host_unchanged(). */
+ * /run, /tmp and /dev/shm, this process's children. Those include every orphan
+ * of a container: the test program is their reaper, see PR_SET_CHILD_SUBREAPER
+ * in prctl(2). To be taken before and after; compare with
+ * assert_host_unchanged(). */
 char *host_state(void);
 void assert_host_unchanged(const char *before);
 

@@ -1,16 +1,282 @@
-/* SPDX-License-Identifier: MIT */
-#include "harness.h"
+/* SPDX-License-Identifier: MIT
+ *
+ * Stage 1: a second process whose life hangs on its parent's, and nothing that
+ * is isolated.
+ */
+#define _GNU_SOURCE
+#include "isolation.h"
 
-static void status_of_the_command_is_returned(void **state)
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- the process ---------------------------------------------------------- */
+
+static void command_is_a_child_of_the_parent_with_a_pid_of_its_own(void **state)
 {
     (void)state;
+    struct live live = start(READY("read line"));
+    assert_int_not_equal(live.container, live.parent);
+    assert_int_not_equal(live.container, 1);
+    assert_int_equal(atoi(status_of(live.container, "PPid")), live.parent);
+}
+
+static void status_of_command_is_returned(void **state)
+{
+    (void)state;
+    assert_status(run_quiet("sh", "-c", "exit 0"), 0);
     assert_status(run_quiet("sh", "-c", "exit 7"), 7);
+    assert_status(run_quiet("sh", "-c", "exit 255"), 255);
+}
+
+/* From outside PID 1 of a PID namespace can be killed by SIGKILL alone. */
+static void status_is_128_plus_the_signal_that_killed_command(void **state)
+{
+    static const int signals[] = {SIGKILL, SIGTERM, SIGINT,  SIGHUP,
+                                  SIGUSR1, SIGSEGV, SIGABRT, SIGALRM};
+    size_t count = stage < 3 ? sizeof(signals) / sizeof(signals[0]) : 1;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        struct live live = start_sleep();
+        kill(live.container, signals[i]);
+        assert_status(finish(&live), 128 + signals[i]);
+    }
+}
+
+static void status_is_128_plus_n_when_command_kills_itself(void **state)
+{
+    (void)state;
+    if (stage >= 3)
+        skip(); /* PID 1 cannot kill itself */
+    assert_status(run_quiet("sh", "-c", "kill -TERM $$"), 128 + SIGTERM);
+    assert_status(run_quiet("sh", "-c", "kill -KILL $$"), 128 + SIGKILL);
+    assert_status(run_quiet("sh", "-c", "kill -USR2 $$"), 128 + SIGUSR2);
+}
+
+static void standard_input_reaches_command(void **state)
+{
+    (void)state;
+    struct result result =
+        run_with("one\ntwo\n", (char *const[]){"-q", "cat", NULL});
+    assert_status(result, 0);
+    assert_text(result.out, "one\ntwo\n");
+}
+
+static void standard_error_of_command_is_the_callers(void **state)
+{
+    (void)state;
+    struct result result = run_quiet("sh", "-c", "echo problem >&2");
+    assert_text(result.out, "");
+    assert_text(result.err, "problem\n");
+}
+
+/* --- what it gets from its caller ----------------------------------------- */
+
+static struct result run_with_prepare(void (*prepare)(void *), char *command)
+{
+    char *const args[] = {stage_program(), "-q", "sh", "-c", command, NULL};
+
+    return run_prepared(NULL, args, prepare, NULL);
+}
+
+static void ignore_sigchld(void *argument)
+{
+    (void)argument;
+    signal(SIGCHLD, SIG_IGN);
+}
+
+static void status_is_returned_even_if_the_caller_ignores_sigchld(void **state)
+{
+    (void)state;
+    assert_status(run_with_prepare(ignore_sigchld, "exit 7"), 7);
+}
+
+static void block_signals(void *argument)
+{
+    sigset_t set;
+
+    (void)argument;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+static void unblock_signals(void *argument)
+{
+    sigset_t set;
+
+    (void)argument;
+    sigemptyset(&set);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+/* Bit N-1 stands for signal N. */
+static void signal_mask_of_command_is_the_callers(void **state)
+{
+    char *show = "exec grep SigBlk /proc/self/status";
+    unsigned long long blocked =
+        1ULL << (SIGUSR1 - 1) | 1ULL << (SIGTERM - 1) | 1ULL << (SIGCHLD - 1);
+
+    (void)state;
+    assert_text(run_with_prepare(unblock_signals, show).out,
+                "SigBlk:\t0000000000000000\n");
+    assert_text(run_with_prepare(block_signals, show).out,
+                format("SigBlk:\t%016llx\n", blocked));
+}
+
+static void set_umask(void *argument)
+{
+    (void)argument;
+    umask(0137);
+}
+
+static void umask_of_command_is_the_callers(void **state)
+{
+    (void)state;
+    assert_text(run_with_prepare(set_umask, "umask").out, "0137\n");
+}
+
+static void close_standard(void *fd)
+{
+    close(*(int *)fd);
+}
+
+static void closed_standard_input_is_refused(void **state)
+{
+    char *const args[] = {stage_program(), "-q", "echo", "run", NULL};
+    int fd = STDIN_FILENO;
+
+    (void)state;
+    struct result result = run_prepared(NULL, args, close_standard, &fd);
+    assert_status(result, 125);
+    assert_message(result, "standard input, output and error must be open",
+                   "</dev/null");
+    assert_text(result.out, "");
+    fd = STDOUT_FILENO;
+    result = run_prepared(NULL, args, close_standard, &fd);
+    assert_status(result, 125);
+    assert_message(result, "standard input, output and error must be open",
+                   "</dev/null");
+    fd = STDERR_FILENO;
+    assert_status(run_prepared(NULL, args, close_standard, &fd), 125);
+}
+
+/* --- signals -------------------------------------------------------------- */
+
+/* COMMAND prints the name of each signal that it gets. A second, other one
+ * tells it to end; whatever came twice has been printed twice by then. */
+static void check_forwarding(int number, const char *name)
+{
+    bool usr1 = number == SIGUSR1;
+    char *const args[] = {
+        "sh", "-c",
+        format("for s in INT TERM HUP QUIT USR1 USR2; do trap \"echo $s\" $s; "
+               "done; trap 'end=1' %s; sleep 1000 & echo ready; "
+               "while [ -z \"$end\" ]; do wait $!; done; kill $!; echo end; "
+               "exit 42",
+               usr1 ? "USR2" : "USR1"),
+        NULL};
+    struct live live = start_with(args);
+
+    kill(live.parent, number);
+    assert_text(next_line(&live), name);
+    kill(live.parent, usr1 ? SIGUSR2 : SIGUSR1);
+    struct result result = finish(&live);
+    assert_status(result, 42);
+    assert_text(result.out, "end\n");
+}
+
+#define SIGNAL_TEST(name, signal)               \
+    static void name(void **state)              \
+    {                                           \
+        (void)state;                            \
+        check_forwarding(SIG##signal, #signal); \
+    }
+
+SIGNAL_TEST(sigint_arrives_in_command_once, INT)
+SIGNAL_TEST(sigterm_arrives_in_command_once, TERM)
+SIGNAL_TEST(sighup_arrives_in_command_once, HUP)
+SIGNAL_TEST(sigquit_arrives_in_command_once, QUIT)
+SIGNAL_TEST(sigusr1_arrives_in_command_once, USR1)
+SIGNAL_TEST(sigusr2_arrives_in_command_once, USR2)
+
+static void first_process_dies_with_a_killed_parent(void **state)
+{
+    (void)state;
+    struct live live =
+        start("sh", "-c", "trap '' TERM HUP; echo ready; exec sleep 1000");
+    kill(live.parent, SIGKILL);
+    wait_until_gone(live.container);
+    assert_status(finish(&live), 128 + SIGKILL);
+}
+
+/* --- what is not isolated ------------------------------------------------- */
+
+static void file_made_in_tmp_is_seen_outside_before_stage_2(void **state)
+{
+    char *path = format("/tmp/made-by-container-%d", getpid());
+
+    (void)state;
+    assert_status(run_quiet("touch", path), 0);
+    bool seen = access(path, F_OK) == 0;
+    unlink(path);
+    assert_int_equal(seen, stage < 2);
+}
+
+static void processes_of_the_host_are_in_proc_before_stage_3(void **state)
+{
+    (void)state;
+    struct result result =
+        run_quiet("test", "-e", format("/proc/%d", getpid()));
+    assert_status(result, stage < 3 ? 0 : 1);
+}
+
+static void background_process_outlives_the_parent_before_stage_3(void **state)
+{
+    (void)state;
+    struct live live = start("sh", "-c", "sleep 1000 & echo ready; wait");
+    pid_t background = children_of(live.container)[0];
+    assert_int_not_equal(background, 0);
+    kill(live.parent, SIGKILL);
+    wait_until_gone(live.container);
+    bool survives = exists(background);
+    kill(background, SIGKILL);
+    assert_int_equal(survives, stage < 3);
 }
 
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(status_of_the_command_is_returned),
+        SHARED_TESTS,
+        cmocka_unit_test(
+            command_is_a_child_of_the_parent_with_a_pid_of_its_own),
+        cmocka_unit_test(status_of_command_is_returned),
+        cmocka_unit_test(status_is_128_plus_the_signal_that_killed_command),
+        cmocka_unit_test(status_is_128_plus_n_when_command_kills_itself),
+        cmocka_unit_test(standard_input_reaches_command),
+        cmocka_unit_test(standard_error_of_command_is_the_callers),
+        cmocka_unit_test(status_is_returned_even_if_the_caller_ignores_sigchld),
+        cmocka_unit_test(signal_mask_of_command_is_the_callers),
+        cmocka_unit_test(umask_of_command_is_the_callers),
+        cmocka_unit_test(closed_standard_input_is_refused),
+        cmocka_unit_test(sigint_arrives_in_command_once),
+        cmocka_unit_test(sigterm_arrives_in_command_once),
+        cmocka_unit_test(sighup_arrives_in_command_once),
+        cmocka_unit_test(sigquit_arrives_in_command_once),
+        cmocka_unit_test(sigusr1_arrives_in_command_once),
+        cmocka_unit_test(sigusr2_arrives_in_command_once),
+        cmocka_unit_test(first_process_dies_with_a_killed_parent),
+        cmocka_unit_test(file_made_in_tmp_is_seen_outside_before_stage_2),
+        cmocka_unit_test(processes_of_the_host_are_in_proc_before_stage_3),
+        cmocka_unit_test(background_process_outlives_the_parent_before_stage_3),
     };
 
     return test_main(argc, argv, 1, "stage 1", tests,

@@ -1,0 +1,1015 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "isolation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NEVER = 99, NOBODY = 65534, WAIT_SECONDS = 30 };
+
+#define WORDS(...) ((char *const[]){__VA_ARGS__, NULL})
+#define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
+
+/* --- small things --------------------------------------------------------- */
+
+char *stage_program(void)
+{
+    return built(format("stage%02d", stage));
+}
+
+/* A array of the words of both, ended by NULL. */
+static char **join(char *const first[], char *const second[])
+{
+    size_t a = 0, b = 0;
+
+    while (first[a])
+        a++;
+    while (second[b])
+        b++;
+    char **both = calloc(a + b + 1, sizeof(*both));
+    assert_non_null(both);
+    memcpy(both, first, a * sizeof(*both));
+    memcpy(both + a, second, b * sizeof(*both));
+    return both;
+}
+
+struct result run_file(const char *file, char *const arguments[])
+{
+    char *inside = format("/tmp/%s", strrchr(file, '/') + 1);
+
+    if (stage < 5)
+        return run_with(NULL, join(WORDS("-q", (char *)file), arguments));
+    return run_with(NULL, join(WORDS("-q", "-v", format("%s:%s", file, inside),
+                                     "--", inside),
+                               arguments));
+}
+
+void wait_until(bool (*done)(const void *), const void *argument,
+                const char *what)
+{
+    time_t deadline = time(NULL) + WAIT_SECONDS;
+
+    while (!done(argument)) {
+        if (time(NULL) > deadline)
+            fail_msg("waited in vain until %s", what);
+        poll(NULL, 0, 2);
+    }
+}
+
+/* It is sleep(1) by now, and no more the shell before it, which may have had
+ * handlers of its own: dash has one for SIGINT. */
+static bool is_sleep(const void *pid)
+{
+    char *name = status_of(*(const pid_t *)pid, "Name");
+    char *handled = status_of(*(const pid_t *)pid, "SigCgt");
+
+    return name && handled && strcmp(name, "sleep") == 0 &&
+           strtoull(handled, NULL, 16) == 0;
+}
+
+struct live start_sleep(void)
+{
+    struct live live = start("sh", "-c", "echo ready; exec sleep 1000");
+
+    wait_until(is_sleep, &live.container, "the container sleeps");
+    return live;
+}
+
+/* Splits TEXT, which is changed, into its lines; the last is NULL. */
+static char **lines_of(char *text)
+{
+    char **lines = calloc(strlen(text) + 1, sizeof(*lines));
+    size_t count = 0;
+
+    assert_non_null(lines);
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        lines[count++] = line;
+    return lines;
+}
+
+/* The mount point is the fifth word of a line of mountinfo, see proc(5). */
+static char *mount_point(const char *line)
+{
+    char point[4096] = "";
+
+    assert_int_equal(sscanf(line, "%*s %*s %*s %*s %4095s", point), 1);
+    return format("%s", point);
+}
+
+char *mount_at(const char *mounts, const char *point)
+{
+    char *found = NULL;
+
+    for (char **line = lines_of(format("%s", mounts)); *line; line++)
+        if (strcmp(mount_point(*line), point) == 0)
+            found = *line;
+    return found;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *mount_points(const char *mounts)
+{
+    char **lines = lines_of(format("%s", mounts)), *points = format("%s", "");
+    size_t count = 0;
+
+    for (; lines[count]; count++)
+        lines[count] = mount_point(lines[count]);
+    qsort(lines, count, sizeof(*lines), compare_words);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(lines[i], lines[i - 1]) != 0)
+            points = format("%s%s\n", points, lines[i]);
+    return points;
+}
+
+/* --- what is isolated, and what is not yet -------------------------------- */
+
+static void check_namespace(const char *name, int since)
+{
+    struct live live = start(READY("read line"));
+    char *inside = namespace_of(live.container, name);
+    char *outside = namespace_of(getpid(), name);
+
+    if (stage >= since && strcmp(inside, outside) == 0)
+        fail_msg("stage %d should isolate it, but the container is in the "
+                 "host's %s",
+                 stage, outside);
+    if (stage < since && strcmp(inside, outside) != 0)
+        fail_msg("stage %d should not isolate it yet, but the container is "
+                 "in %s, the host in %s",
+                 stage, inside, outside);
+}
+
+#define NAMESPACE_TEST(name, kind, since) \
+    void name(void **state)               \
+    {                                     \
+        (void)state;                      \
+        check_namespace(#kind, since);    \
+    }
+
+NAMESPACE_TEST(the_mnt_namespace_is_isolated_from_stage_2_on, mnt, 2)
+NAMESPACE_TEST(the_pid_namespace_is_isolated_from_stage_3_on, pid, 3)
+NAMESPACE_TEST(the_uts_namespace_is_isolated_from_stage_4_on, uts, 4)
+NAMESPACE_TEST(the_ipc_namespace_is_isolated_from_stage_4_on, ipc, 4)
+NAMESPACE_TEST(the_cgroup_namespace_is_isolated_from_stage_6_on, cgroup, 6)
+NAMESPACE_TEST(the_net_namespace_is_isolated_from_stage_7_on, net, 7)
+NAMESPACE_TEST(the_time_namespace_is_never_isolated, time, NEVER)
+NAMESPACE_TEST(the_user_namespace_is_never_isolated, user, NEVER)
+
+void the_hostname_is_the_hosts_before_stage_4(void **state)
+{
+    struct utsname host;
+
+    (void)state;
+    assert_return_code(uname(&host), errno);
+    struct result result = run_quiet("uname", "-n");
+    assert_status(result, 0);
+    assert_text(result.out,
+                stage < 4 ? format("%s\n", host.nodename) : "container\n");
+}
+
+void the_pid_inside_is_1_from_stage_3_on(void **state)
+{
+    (void)state;
+    struct live live = start("sh", "-c", "echo ready; echo $$; read line");
+    assert_text(next_line(&live),
+                stage < 3 ? format("%d", live.container) : "1");
+}
+
+void the_mount_points_are_the_hosts_before_stage_2(void **state)
+{
+    (void)state;
+    struct live live = start(READY("read line"));
+    char *inside = mount_points(mounts_of(live.container));
+    char *outside = mount_points(mounts_of(getpid()));
+
+    if (stage < 2)
+        assert_text(inside, outside);
+    else
+        assert_string_not_equal(inside, outside);
+}
+
+/* --- COMMAND -------------------------------------------------------------- */
+
+static void assert_not_run(struct result result, int status,
+                           const char *message, const char *hint)
+{
+    assert_status(result, status);
+    assert_message(result, message, hint);
+    assert_text(result.out, "");
+}
+
+void missing_command_gives_127(void **state)
+{
+    (void)state;
+    assert_not_run(run_quiet("no-such-command"), 127,
+                   "exec no-such-command: No such file",
+                   "looked up inside the container");
+}
+
+void missing_path_gives_127(void **state)
+{
+    (void)state;
+    assert_not_run(run_quiet("/no/such/command"), 127,
+                   "/no/such/command: ", "looked up inside the container");
+}
+
+void empty_command_gives_127(void **state)
+{
+    (void)state;
+    assert_not_run(run_quiet(""), 127,
+                   "exec : ", "looked up inside the container");
+}
+
+static char *script(const char *name, const char *text, mode_t mode)
+{
+    char *path = format("%s/%s", scratch(), name);
+
+    create(path, text, mode);
+    return path;
+}
+
+void file_that_is_not_executable_gives_126(void **state)
+{
+    char *file = script("plain", "#!/bin/sh\necho run\n", 0644);
+
+    (void)state;
+    assert_not_run(run_file(file, WORDS(NULL)), 126, "Permission denied",
+                   "chmod +x");
+}
+
+void directory_gives_126(void **state)
+{
+    (void)state;
+    assert_not_run(run_quiet("/tmp"), 126, "exec /tmp: Permission denied",
+                   "that is a directory");
+}
+
+void program_of_another_architecture_gives_126(void **state)
+{
+    char *file = format("%s/vax", scratch());
+    char *busybox = built("rootfs/bin/busybox");
+    const unsigned char vax[] = {75, 75}; /* EM_VAX is 75; e_machine at 18 */
+
+    (void)state;
+    assert_status(run_program(NULL, WORDS("cp", busybox, file)), 0);
+    assert_status(run_file(file, WORDS("vax", "true")), 127); /* no applet */
+    int fd = open(file, O_WRONLY | O_CLOEXEC);
+    assert_return_code(fd, errno);
+    assert_int_equal(pwrite(fd, vax, sizeof(vax), 18), sizeof(vax));
+    close(fd);
+    assert_not_run(run_file(file, WORDS("true")), 126, "Exec format error",
+                   "another architecture");
+}
+
+void missing_interpreter_gives_126(void **state)
+{
+    char *file = script("orphan", "#!/no/such/interpreter\necho run\n", 0755);
+
+    (void)state;
+    assert_not_run(run_file(file, WORDS(NULL)), 126,
+                   "No such file or directory", "interpreter");
+}
+
+void text_without_interpreter_gives_126(void **state)
+{
+    char *file = script("text", "echo run\n", 0755);
+
+    (void)state;
+    assert_not_run(run_file(file, WORDS(NULL)), 126, "Exec format error",
+                   "a script without #!");
+}
+
+void path_with_spaces_is_executed(void **state)
+{
+    char *file = script("with two spaces", "#!/bin/sh\necho run $1\n", 0755);
+
+    (void)state;
+    struct result result = run_file(file, WORDS("once"));
+    assert_status(result, 0);
+    assert_text(result.out, "run once\n");
+}
+
+void all_of_1000_arguments_arrive(void **state)
+{
+    char *numbers[1001] = {NULL};
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        numbers[i] = format("%d", i);
+    struct result result = run_with(
+        NULL, join(WORDS("-q", "sh", "-c", "echo $#; shift 999; echo $1", "sh"),
+                   numbers));
+    assert_status(result, 0);
+    assert_text(result.out, "1000\n999\n");
+}
+
+void argument_of_100_kb_arrives(void **state)
+{
+    (void)state;
+    struct result result =
+        run_quiet("sh", "-c", "echo ${#1}", "sh", format("%0102400d", 7));
+    assert_status(result, 0);
+    assert_text(result.out, "102400\n");
+}
+
+/* --- options -------------------------------------------------------------- */
+
+#define HELP "./run --help"
+
+void unknown_option_gives_125(void **state)
+{
+    (void)state;
+    assert_not_run(run("--no-such-option", "echo", "run"), 125,
+                   "unknown option --no-such-option", HELP);
+    assert_not_run(run("--quiet", "--no-such-option=3", "echo", "run"), 125,
+                   "unknown option --no-such-option=3", HELP);
+}
+
+void unknown_letter_gives_125(void **state)
+{
+    (void)state;
+    assert_not_run(run("-x", "echo", "run"), 125, "unknown option -x", HELP);
+    assert_not_run(run("-qxq", "echo", "run"), 125, "unknown option -x", HELP);
+}
+
+/* Every option with its first stage; a value where it takes one. */
+static const struct option_row {
+    int since;
+    char *name;  /* as it is typed */
+    char *full;  /* as --help and messages call it */
+    char *value; /* NULL: it takes none */
+} options[] = {
+    {1, "-q", "--quiet", NULL},
+    {1, "-h", "--help", NULL},
+    {4, "--hostname", "--hostname", "web"},
+    {5, "--rootfs", "--rootfs", "/"},
+    {5, "-v", "--volume", "/etc:/mnt"},
+    {5, "--volume", "--volume", "/etc:/mnt"},
+    {5, "-e", "--env", "A=B"},
+    {5, "--env", "--env", "A=B"},
+    {5, "-w", "--workdir", "/"},
+    {5, "--workdir", "--workdir", "/"},
+    {5, "--read-only", "--read-only", NULL},
+    {5, "--chroot", "--chroot", NULL},
+    {6, "-m", "--memory", "64M"},
+    {6, "--memory", "--memory", "64M"},
+    {6, "--pids-limit", "--pids-limit", "100"},
+    {6, "--cpus", "--cpus", "1"},
+    {7, "--network", "--network", "host"},
+};
+
+void option_without_its_value_gives_125(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(options); i++)
+        if (options[i].value && options[i].since <= stage)
+            assert_not_run(run(options[i].name), 125,
+                           format("option %s needs a value", options[i].name),
+                           HELP);
+}
+
+void value_for_an_option_without_one_gives_125(void **state)
+{
+    (void)state;
+    assert_not_run(run("--quiet=yes", "echo", "run"), 125,
+                   "option --quiet=yes takes no value", HELP);
+}
+
+static char *refusal(const struct option_row *option)
+{
+    return format("%s arrives in stage %d (make stage%d)", option->full,
+                  option->since, option->since);
+}
+
+void options_of_later_stages_are_refused_by_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(options); i++) {
+        char *const without[] = {options[i].name, "echo", "run", NULL};
+        char *const with[] = {options[i].name, options[i].value, "echo", "run",
+                              NULL};
+        if (options[i].since > stage)
+            assert_not_run(run_with(NULL, options[i].value ? with : without),
+                           125, refusal(&options[i]), NULL);
+    }
+}
+
+void options_of_later_stages_are_refused_without_value_as_well(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(options); i++)
+        if (options[i].since > stage)
+            assert_not_run(run(options[i].name), 125, refusal(&options[i]),
+                           NULL);
+}
+
+void options_end_at_the_first_word(void **state)
+{
+    (void)state;
+    struct result result = run_quiet("echo", "-q", "--help", "--", "-x");
+    assert_status(result, 0);
+    assert_text(result.out, "-q --help -- -x\n");
+    assert_contains(run("echo", "-q").err, "clone("); /* -q is not for us */
+}
+
+void double_dash_ends_options(void **state)
+{
+    (void)state;
+    struct result result = run_quiet("--", "echo", "--", "-q");
+    assert_status(result, 0);
+    assert_text(result.out, "-- -q\n");
+    assert_not_run(run_quiet("--", "-h"), 127, "exec -h: No such file",
+                   "looked up");
+}
+
+void help_lists_the_options_of_this_stage_alone(void **state)
+{
+    (void)state;
+    struct result result = run("--help");
+    assert_status(result, 0);
+    assert_text(result.err, "");
+    assert_text(run("-h").out, result.out);
+    for (size_t i = 0; i < COUNT(options); i++) {
+        if (options[i].since <= stage)
+            assert_contains(result.out, options[i].full);
+        else
+            assert_lacks(result.out, options[i].full);
+    }
+}
+
+static void drop_root(void *argument)
+{
+    (void)argument;
+    if (setgroups(0, NULL) == -1 || setgid(NOBODY) == -1 ||
+        setuid(NOBODY) == -1)
+        _exit(98);
+}
+
+/* The program is copied to where everybody may execute it. */
+void namespaces_need_root_and_the_message_says_so(void **state)
+{
+    char *copy = format("%s/stage%02d", scratch(), stage);
+    char *const rootfs[] = {"--rootfs", scratch(), NULL};
+
+    (void)state;
+    assert_status(run_program(NULL, WORDS("cp", stage_program(), copy)), 0);
+    char **args = join(WORDS(copy, "-q"), stage < 5 ? WORDS(NULL) : rootfs);
+    args = join(args, WORDS("id", "-u"));
+    struct result result = run_prepared(NULL, args, drop_root, NULL);
+    if (stage < 2) {
+        assert_status(result, 0);
+        assert_text(result.out, "65534\n");
+        return;
+    }
+    assert_not_run(result, 125, "clone: Operation not permitted", "sudo ./run");
+}
+
+/* --- standard output and the narration ------------------------------------ */
+
+void standard_output_belongs_to_command_alone(void **state)
+{
+    (void)state;
+    struct result result = run("echo", "hello");
+    assert_status(result, 0);
+    assert_text(result.out, "hello\n");
+    assert_contains(result.err, "clone(");
+}
+
+void quiet_means_not_one_word(void **state)
+{
+    (void)state;
+    assert_text(run("-q", "true").err, "");
+    assert_text(run("--quiet", "true").err, "");
+}
+
+/* [host PID] call(...) = n, [container PID] execve(...) or a comment; returns
+ * the PIDs. */
+static void check_form(char *const lines[], pid_t *host, pid_t *container)
+{
+    const char *form = "^\\[(host|container) ([0-9]+)\\] "
+                       "(/\\*.*\\*/|execve\\(.*\\)|"
+                       "[a-z0-9_]+\\(.*\\) = (-1 E.*\\)|[0-9]+))$";
+    regex_t regex;
+
+    *host = *container = 0;
+    assert_int_equal(regcomp(&regex, form, REG_EXTENDED), 0);
+    for (; *lines; lines++) {
+        regmatch_t parts[3];
+        if (regexec(&regex, *lines, COUNT(parts), parts, 0) != 0)
+            fail_msg("not a line of narration: %s", *lines);
+        pid_t *pid = (*lines)[1] == 'h' ? host : container;
+        pid_t number = atoi(*lines + parts[2].rm_so);
+        if (*pid && *pid != number)
+            fail_msg("not the PID of the lines before, %d: %s", *pid, *lines);
+        *pid = number;
+    }
+    regfree(&regex);
+    assert_int_not_equal(*host, 0);
+    assert_int_not_equal(*container, 0);
+}
+
+void narration_has_one_form_and_clone_comes_first(void **state)
+{
+    pid_t host, container, child;
+
+    (void)state;
+    struct result result = run("true");
+    assert_status(result, 0);
+    char **lines = lines_of(result.err);
+    check_form(lines, &host, &container);
+    assert_contains(lines[0], format("[host %d] clone(", host));
+    assert_int_equal(sscanf(strrchr(lines[0], '=') + 1, "%d", &child), 1);
+    assert_int_equal(container, stage < 3 ? child : 1);
+}
+
+/* --- holding a container at any of its calls ------------------------------ */
+
+/* A stage whose parent and container are stopped right after clone(2), before
+ * the container's first instruction. See ptrace(2). */
+struct traced {
+    pid_t parent, container;
+    int out, err;
+};
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+/* Waits for a change of a traced process: its wait status. */
+static int wait_for(pid_t pid)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    int status;
+
+    sigaction(SIGALRM, &action, NULL);
+    alarm(WAIT_SECONDS);
+    pid_t got = waitpid(pid, &status, __WALL);
+    alarm(0);
+    if (got != pid)
+        fail_msg("process %d did not go on: %s", pid, strerror(errno));
+    return status;
+}
+
+static bool is_event(int status, int event)
+{
+    return WIFSTOPPED(status) && status >> 8 == (SIGTRAP | event << 8);
+}
+
+static _Noreturn void be_traced(char *const args[], int out, int err)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(null, STDIN_FILENO) == -1 || dup2(out, STDOUT_FILENO) == -1 ||
+        dup2(err, STDERR_FILENO) == -1 ||
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
+        _exit(99);
+    execv(args[0], args);
+    _exit(99);
+}
+
+static struct traced start_traced(char *const args[])
+{
+    const long wanted = PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE |
+                        PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL |
+                        PTRACE_O_TRACESYSGOOD;
+    char **command = join(WORDS(stage_program()), args);
+    unsigned long container;
+    int out[2], err[2];
+
+    assert_return_code(pipe2(out, O_CLOEXEC), errno);
+    assert_return_code(pipe2(err, O_CLOEXEC), errno);
+    struct traced traced = {.parent = fork(), .out = out[0], .err = err[0]};
+    if (traced.parent == 0)
+        be_traced(command, out[1], err[1]);
+    close(out[1]);
+    close(err[1]);
+    assert_true(WIFSTOPPED(wait_for(traced.parent)));
+    assert_return_code(ptrace(PTRACE_SETOPTIONS, traced.parent, 0, wanted),
+                       errno);
+    int status;
+    do {
+        assert_return_code(ptrace(PTRACE_CONT, traced.parent, 0, 0), errno);
+        status = wait_for(traced.parent);
+        assert_true(WIFSTOPPED(status));
+    } while (!is_event(status, PTRACE_EVENT_FORK) &&
+             !is_event(status, PTRACE_EVENT_CLONE));
+    assert_return_code(ptrace(PTRACE_GETEVENTMSG, traced.parent, 0, &container),
+                       errno);
+    traced.container = (pid_t)container;
+    assert_true(WIFSTOPPED(wait_for(traced.container)));
+    return traced;
+}
+
+/* Asleep, and not stopped: blocked in a call. */
+static bool is_blocked(const void *pid)
+{
+    char *text = status_of(*(const pid_t *)pid, "State");
+
+    return text && text[0] == 'S';
+}
+
+/* All that is in the pipe; whoever could write more has ended. */
+static char *rest_of(int fd)
+{
+    char text[65536];
+    ssize_t n = 0, used = 0;
+
+    while ((n = read(fd, text + used, sizeof(text) - 1 - (size_t)used)) > 0)
+        used += n;
+    text[used] = '\0';
+    close(fd);
+    return format("%s", text);
+}
+
+/* The parent stands still right after clone(2), so the container runs until
+ * it has to wait. Had it narrated until then, its lines would come first. */
+void clone_comes_first_even_when_the_container_is_faster(void **state)
+{
+    struct traced traced = start_traced(WORDS("true"));
+
+    (void)state;
+    ptrace(PTRACE_DETACH, traced.container, 0, 0);
+    wait_until(is_blocked, &traced.container, "the container waits");
+    struct pollfd fd = {.fd = traced.err, .events = POLLIN};
+    if (poll(&fd, 1, 0) != 0)
+        fail_msg("%s", "the container narrates before its parent does");
+    ptrace(PTRACE_DETACH, traced.parent, 0, 0);
+    assert_int_equal(wait_for(traced.parent), 0);
+    char **lines = lines_of(rest_of(traced.err));
+    assert_contains(lines[0], "] clone(");
+    assert_contains(lines[1], "] prctl(");
+    assert_text(rest_of(traced.out), "");
+}
+
+/* At the entry of read(2): the first one is that of the parent's byte. */
+static bool is_reading(pid_t pid)
+{
+    return atoi(contents(format("/proc/%d/syscall", pid))) == SYS_read;
+}
+
+/* Lets the container go on, whose parent is dead: it must end before it has
+ * become COMMAND. */
+static void expect_end(const struct traced *traced, int step)
+{
+    for (bool ended = false; !ended;) {
+        ptrace(PTRACE_CONT, traced->container, 0, 0);
+        int status = wait_for(traced->container);
+        ended = !WIFSTOPPED(status);
+        if (is_event(status, PTRACE_EVENT_EXEC))
+            fail_msg("the parent was killed before call %d of the container, "
+                     "and COMMAND runs",
+                     step);
+    }
+    assert_text(rest_of(traced->out), "");
+    close(traced->err);
+}
+
+/* Lets the container go on until it is about to make its STEPth system call.
+ * Returns false if it has become COMMAND before that. */
+static bool go_to_call(pid_t container, int step)
+{
+    for (int i = 0; i < 2 * step - 1; i++) { /* entry, exit, entry, ... */
+        ptrace(PTRACE_SYSCALL, container, 0, 0);
+        int status = wait_for(container);
+        assert_true(WIFSTOPPED(status));
+        if (is_event(status, PTRACE_EVENT_EXEC))
+            return false;
+    }
+    return true;
+}
+
+/* Kills the parent when the container is about to make its STEPth system call:
+ * a parent that has not come further than clone(2), or one that has RELEASED
+ * the container. Returns false if there is no such call. */
+static bool kill_parent_at(int step, bool released)
+{
+    struct traced traced = start_traced(WORDS("-q", "echo", "run"));
+
+    if (released) {
+        ptrace(PTRACE_DETACH, traced.parent, 0, 0);
+        wait_until(is_blocked, &traced.parent, "the parent waits");
+    }
+    bool set_up = go_to_call(traced.container, step);
+    bool waits = !released && step > 0 && is_reading(traced.container);
+    kill(traced.parent, SIGKILL);
+    wait_for(traced.parent);
+    if (set_up) {
+        expect_end(&traced, step);
+    } else {
+        kill(traced.container, SIGKILL);
+        wait_for(traced.container);
+        close(traced.out);
+        close(traced.err);
+    }
+    return set_up && !waits;
+}
+
+/* Killed before the container's first instruction, its first call, its second,
+ * ... up to its execve(2). */
+void container_never_runs_on_without_its_parent(void **state)
+{
+    char *before = host_state();
+    int step = 0;
+
+    (void)state;
+    while (kill_parent_at(step, false))
+        step++;
+    assert_true(step > 1); /* prctl, close, read */
+    for (step = 0; kill_parent_at(step, true);)
+        step++;
+    assert_true(step > 4); /* prctl, close, read, close, ..., execve */
+    assert_host_unchanged(before);
+}
+
+/* --- side by side with strace --------------------------------------------- */
+
+/* What strace may print and the narration does not: calls that it does not
+ * tell, and the ones that it tells only if there is something to tell. */
+static bool is_narrated(const char *line)
+{
+    static const char *const calls[] = {
+        "clone(",       "prctl(",       "mount(",      "umount2(",
+        "pivot_root(",  "open_tree(",   "move_mount(", "mount_setattr(",
+        "close_range(", "sethostname(", "chdir(",      "chroot(",
+        "mknod",        "symlink",      "kill(",       "wait4(",
+        "execve(",
+    };
+    const char *result = strrchr(line, '=');
+
+    if (!result || (strncmp(line, "wait4(", 6) == 0 && atoi(result + 1) <= 0) ||
+        (strncmp(line, "execve(", 7) == 0 && strstr(result, "ENOENT")))
+        return false;
+    for (size_t i = 0; i < COUNT(calls); i++)
+        if (strncmp(line, calls[i], strlen(calls[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Cuts what the two cannot have in common: the stack that is given to clone(2)
+ * the C library moves by a few words; the address of the environment, and the
+ * result of an execve(2) that has not been made yet. */
+static char *normal(const char *line)
+{
+    char *copy = format("%s", line), *at;
+
+    if (strncmp(copy, "clone(child_stack=0x", 20) == 0 &&
+        (at = strchr(copy, ',')))
+        return format("clone(child_stack=STACK%s", at);
+    if (strncmp(copy, "execve(", 7) == 0 && (at = strstr(copy, "], 0x"))) {
+        char *comment = strstr(at, "/*"), *end = strrchr(copy, ')');
+        assert_non_null(comment);
+        at[3] = end[1] = '\0';
+        return format("%s%s", copy, comment);
+    }
+    return copy;
+}
+
+/* The lines of one process in strace's file, in the form of the narration.
+ * OF_COMMAND: the lines of the container end where COMMAND begins. */
+static char *strace_lines(pid_t pid, bool container)
+{
+    char **lines = lines_of(contents(format("%s/trace.%d", scratch(), pid)));
+    char *text = format("%s", "");
+
+    if (!container)
+        lines++; /* strace's own execve(2) of the stage */
+    for (bool command = false; *lines && !command; lines++) {
+        command = container && strncmp(*lines, "execve(", 7) == 0 &&
+                  strcmp(strrchr(*lines, '='), "= 0") == 0;
+        if (is_narrated(*lines))
+            text = format("%s%s\n", text, normal(*lines));
+    }
+    return text;
+}
+
+/* The lines of WHO, less "[WHO PID] " and less the comments. */
+static char *narrated_lines(char *const lines[], const char *who)
+{
+    char *text = format("%s", ""), *start = format("[%s ", who);
+
+    for (; *lines; lines++) {
+        const char *line = strchr(*lines, ']') + 2;
+        if (strncmp(*lines, start, strlen(start)) == 0 &&
+            strncmp(line, "/*", 2) != 0)
+            text = format("%s%s\n", text, normal(line));
+    }
+    return text;
+}
+
+/* Runs the stage in strace, one file a process; returns the host PIDs. */
+static struct result run_strace(char *const args[], pid_t *host, pid_t *child)
+{
+    char *const strace[] = {
+        "strace",        "-ff", "-a1", "-o", format("%s/trace", scratch()),
+        stage_program(), NULL};
+    struct result result = run_program(NULL, join(strace, args));
+    pid_t inside;
+
+    assert_lacks(result.err, "harness: strace"); /* make setup test */
+    char **lines = lines_of(format("%s", result.err));
+    check_form(lines, host, &inside);
+    assert_int_equal(sscanf(strrchr(lines[0], '=') + 1, "%d", child), 1);
+    return result;
+}
+
+static void compare_with_strace(char *const args[])
+{
+    pid_t host, container;
+    struct result result = run_strace(args, &host, &container);
+
+    assert_status(result, 7);
+    char **lines = lines_of(format("%s", result.err));
+    assert_text(narrated_lines(lines, "container"),
+                strace_lines(container, true));
+    assert_text(narrated_lines(lines, "host"), strace_lines(host, false));
+}
+
+/* Neither line is missing, neither is one too many, and they are the same. */
+void narration_is_what_strace_prints(void **state)
+{
+    char *volume = format("%s:/mnt:ro", scratch());
+
+    (void)state;
+    compare_with_strace(WORDS("sh", "-c", "exit 7"));
+    if (stage >= 4)
+        compare_with_strace(WORDS("--hostname", "web", "sh", "-c", "exit 7"));
+    if (stage < 5)
+        return;
+    compare_with_strace(
+        WORDS("-v", volume, "-w", "/mnt", "--read-only", "sh", "-c", "exit 7"));
+    compare_with_strace(WORDS("--chroot", "sh", "-c", "exit 7"));
+}
+
+void narration_of_strings_is_what_strace_prints(void **state)
+{
+    char *many[40];
+
+    (void)state;
+    compare_with_strace(WORDS("sh", "-c", "exit 7",
+                              "thirty-two characters, "
+                              "not one more",
+                              "thirty-two characters, not one less"));
+    compare_with_strace(WORDS("sh", "-c", "exit 7", "a\tb\nc\"d\\e'f", ""));
+    compare_with_strace(WORDS("sh", "-c", "exit 7", "gr\303\274n", "\033[1m"));
+    compare_with_strace(
+        WORDS("sh", "-c", "exit 7", "\r\f\v\a\b", "\0011\3772"));
+    for (size_t i = 0; i < COUNT(many); i++)
+        many[i] = i + 1 < COUNT(many) ? "x" : NULL;
+    compare_with_strace(join(WORDS("sh", "-c", "exit 7"), many));
+}
+
+/* --- nothing stays -------------------------------------------------------- */
+
+void nothing_is_left_after_success(void **state)
+{
+    char *before = host_state();
+
+    (void)state;
+    assert_status(run("sh", "-c", "exit 0"), 0);
+    assert_host_unchanged(before);
+    assert_status(run_quiet("sh", "-c", "exit 3"), 3);
+    assert_host_unchanged(before);
+}
+
+void nothing_is_left_after_bad_input(void **state)
+{
+    char *before = host_state();
+
+    (void)state;
+    assert_status(run("no-such-command"), 127);
+    assert_status(run("/tmp"), 126);
+    assert_status(run("--no-such-option"), 125);
+    assert_host_unchanged(before);
+}
+
+/* How often one process makes a call, by strace's file; the container's calls
+ * until it is COMMAND. */
+static int count_calls(const char *call, pid_t pid, bool container)
+{
+    char **lines = lines_of(contents(format("%s/trace.%d", scratch(), pid)));
+    int count = 0;
+
+    for (; *lines; lines++) {
+        if (container && strncmp(*lines, "execve(", 7) == 0)
+            break;
+        count += strncmp(*lines, call, strlen(call)) == 0 &&
+                 (*lines)[strlen(call)] == '(';
+    }
+    return count;
+}
+
+/* strace makes the Nth CALL fail in each process. */
+static void fail_call(const char *call, int n)
+{
+    char *inject = format("inject=%s:error=EIO:when=%d", call, n);
+    char *const strace[] = {
+        "strace",        "-f", "-o",   "/dev/null", "-e", inject,
+        stage_program(), "-q", "echo", "run",       NULL};
+    struct result result = run_program(NULL, strace);
+
+    if (result.status != 125 || *result.out ||
+        !strstr(result.err, ": Input/output error"))
+        fail_msg("%s number %d failed: status %d, stdout '%s', stderr: %s",
+                 call, n, result.status, result.out, result.err);
+}
+
+void nothing_is_left_after_a_failure_of_any_call(void **state)
+{
+    static const char *const calls[] = {
+        "pipe2",       "clone",         "prctl",     "mount",
+        "umount2",     "pivot_root",    "open_tree", "move_mount",
+        "close_range", "mount_setattr", "mknodat",   "symlink",
+        "mknod",       "symlinkat",     "chroot",    "chdir",
+        "sethostname",
+    };
+    char *before;
+    pid_t host, container;
+    int failures = 0;
+
+    (void)state;
+    assert_status(run_strace(WORDS("true"), &host, &container), 0);
+    before = host_state();
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        int count = count_calls(calls[i], host, false) +
+                    count_calls(calls[i], container, true);
+        for (int n = 1; n <= count; n++, failures++)
+            fail_call(calls[i], n);
+    }
+    assert_true(failures >= 3); /* pipe2, clone, prctl */
+    assert_host_unchanged(before);
+}
+
+/* COMMAND has no handler: what ends an ordinary process by default has to end
+ * PID 1 as well, for which the kernel drops the signal. */
+static void end_by(int number, int status)
+{
+    char *before = host_state();
+    struct live live = start_sleep();
+
+    kill(live.parent, number);
+    pid_t container = live.container;
+    assert_status(finish(&live), status);
+    wait_until_gone(container); /* at once, except after SIGKILL */
+    assert_host_unchanged(before);
+}
+
+void nothing_is_left_after_sigint(void **state)
+{
+    (void)state;
+    end_by(SIGINT, stage < 3 ? 128 + SIGINT : 128 + SIGKILL);
+}
+
+void nothing_is_left_after_sigterm(void **state)
+{
+    (void)state;
+    end_by(SIGTERM, stage < 3 ? 128 + SIGTERM : 128 + SIGKILL);
+}
+
+void nothing_is_left_after_sigkill(void **state)
+{
+    (void)state;
+    end_by(SIGKILL, 128 + SIGKILL);
+}
+
+void command_that_handles_sigterm_returns_its_own_status(void **state)
+{
+    (void)state;
+    struct live live = start("sh", "-c",
+                             "trap 'kill $!; exit 9' TERM; sleep 1000 & "
+                             "echo ready; while :; do wait $!; done");
+    kill(live.parent, SIGTERM);
+    assert_status(finish(&live), 9);
+}
+
+void command_that_ignores_sigterm_is_killed_in_the_end(void **state)
+{
+    char *before = host_state();
+
+    (void)state;
+    struct live live =
+        start("sh", "-c", "trap '' TERM; echo ready; exec sleep 1000");
+    kill(live.parent, SIGTERM);
+    assert_status(finish(&live), 128 + SIGKILL);
+    assert_host_unchanged(before);
+}
