@@ -165,6 +165,19 @@ static bool append(int fd, char **text, size_t *used)
     return n > 0;
 }
 
+/* Writes what the pipe takes; closes it after the last byte. */
+static void feed(struct pollfd *fd, const char **input, size_t *left)
+{
+    ssize_t n = write(fd->fd, *input, *left > 4096 ? 4096 : *left);
+
+    *left -= n > 0 ? (size_t)n : *left;
+    *input += n > 0 ? n : 0;
+    if (*left == 0) {
+        close(fd->fd);
+        fd->fd = -1;
+    }
+}
+
 /* Feeds INPUT, collects output, ends when PID has ended. An orphan of the
  * container may keep the pipes open: its output is not waited for. */
 static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
@@ -191,15 +204,8 @@ static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
         if (ready > 0 && fds[1].revents &&
             !append(pipes->err[0], &result.err, &err_used))
             fds[1].fd = -1;
-        if (ready > 0 && fds[2].revents) {
-            ssize_t n = write(pipes->in[1], input, left > 4096 ? 4096 : left);
-            left -= n > 0 ? (size_t)n : left;
-            input += n > 0 ? n : 0;
-            if (left == 0) {
-                close(pipes->in[1]);
-                fds[2].fd = -1;
-            }
-        }
+        if (ready > 0 && fds[2].revents)
+            feed(&fds[2], &input, &left);
         if (ended && (ready == 0 || (fds[0].fd == -1 && fds[1].fd == -1)))
             break;
         if (now_ms() > deadline) {

@@ -27,7 +27,7 @@
 
 enum { TIME_LIMIT_SECONDS = 20, ROWS = 33, COLUMNS = 101 };
 
-#define CONTROL(letter) ((char[]){letter - '@', '\0'})
+#define CONTROL(letter) ((char[]){(letter) - '@', '\0'})
 
 /* The terminal of the current test. */
 static struct terminal {
@@ -347,7 +347,18 @@ static void ctrl_c_ends_a_command_without_handler(void **state)
     assert_terminal_restored();
 }
 
-/* The terminal has sent it to the container already. */
+/* Asleep, and nothing is left for it to do. */
+static bool has_no_signal(const void *pid)
+{
+    char *text = status_of(*(const pid_t *)pid, "State");
+    char *pending = status_of(*(const pid_t *)pid, "ShdPnd");
+
+    return text && text[0] == 'S' && pending &&
+           strtoull(pending, NULL, 16) == 0;
+}
+
+/* The terminal sends it to the parent and to the container. The parent is
+ * stopped until COMMAND has handled it; one more from there would be seen. */
 static void ctrl_c_arrives_once_in_a_command_with_handler(void **state)
 {
     (void)state;
@@ -356,8 +367,13 @@ static void ctrl_c_arrives_once_in_a_command_with_handler(void **state)
                 "sleep 1000 & echo asleep; while [ -z \"$end\" ]; do "
                 "wait $!; done; kill $!; exit $n");
     expect("asleep");
+    pid_t parent = children_of(terminal.leader)[0];
+    kill(parent, SIGSTOP);
+    wait_until(is_stopped, &parent, "the parent is stopped");
     type(CONTROL('C'));
     expect("got 1");
+    kill(parent, SIGCONT);
+    wait_until(has_no_signal, &parent, "the parent has taken its signal");
     kill(first_process(), SIGUSR1);
     expect("status is 1\r\n");
     assert_lacks(terminal.text, "got 2");
