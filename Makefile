@@ -37,6 +37,7 @@ help:
 #: make diffN     what stage N adds to stage N-1
 #: make test      prove that every stage isolates what it says, and no more
 #: make testN     the same for stage N alone
+#: make lessons   type the lessons' commands, compare what they print
 #: make check     format, warnings, static analysis, the rules for stages
 #: make clean     remove what was built
 #: make clean-host  undo what a killed container may have left on the host
@@ -117,6 +118,10 @@ test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 
 test: test-needs
 	@tests/run.sh $(TESTS:%=$(BUILD)/tests/test_%)
+
+.PHONY: lessons
+lessons: stages rootfs
+	@tests/lessons.sh
 
 .PHONY: check
 check: | $(SETUP)

@@ -6,6 +6,7 @@
 #include "exec.h"
 #include "files.h"
 #include "narrate.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { STOP_GRACE_SECONDS = 3 };
@@ -28,11 +28,6 @@ static sigset_t held;     /* the signals above and SIGCHLD */
 static sigset_t original; /* the mask that COMMAND gets back */
 static mode_t file_mask;  /* and its umask */
 
-/* The terminal as it was, to be given back as it was. */
-static struct termios modes;
-static pid_t foreground =
-    -1; /* its foreground process group; -1: no terminal */
-
 static void hold_signals(void)
 {
     sigemptyset(&held);
@@ -43,45 +38,6 @@ static void hold_signals(void)
         die("sigprocmask");
     /* A caller that ignores SIGCHLD would leave nothing to wait for. */
     signal(SIGCHLD, SIG_DFL);
-}
-
-static void save_terminal(void)
-{
-    pid_t group = tcgetpgrp(STDIN_FILENO);
-
-    if (group == -1)
-        return;
-    if (group == getpgrp()) {
-        if (tcgetattr(STDIN_FILENO, &modes) == 0)
-            foreground = group;
-        return;
-    }
-    /* In the background. A shell in a PID namespace cannot see that: process
-     * groups from outside look to it like 0, the terminal's and its own. It
-     * would take the terminal away from the caller's shell. So do as sh does
-     * for its own background jobs. */
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null == -1 || dup2(null, STDIN_FILENO) == -1)
-        die("open /dev/null");
-    close(null);
-}
-
-/* A shell that was killed leaves its own modes, and a foreground process group
- * that has nobody in it any more. */
-static void restore_terminal(void)
-{
-    pid_t group = tcgetpgrp(STDIN_FILENO);
-    sigset_t output;
-
-    if (foreground == -1 || group == -1)
-        return;
-    if (group != foreground && killpg(group, 0) == 0)
-        return; /* somebody else's by now: we were sent to the background */
-    sigemptyset(&output);
-    sigaddset(&output, SIGTTOU);
-    sigprocmask(SIG_BLOCK, &output, NULL);
-    tcsetpgrp(STDIN_FILENO, foreground);
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
 }
 
 struct container prepare_container(int stage, int argc, char *argv[])
@@ -117,8 +73,12 @@ void wait_for_parent(struct container *container)
         die("sigprocmask");
 }
 
-void release_container(struct container *container)
+void release_container(struct container *container, pid_t pid)
 {
+    if (lend_terminal(pid))
+        sigaddset(&held, SIGTSTP);
+    if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)
+        die("sigprocmask");
     if (write(container->pipe[1], "", 1) != 1)
         die("write to the container's pipe");
 }
@@ -192,6 +152,8 @@ int wait_for_container(pid_t pid)
         } else if (signal == SIGCHLD) {
             if (waitpid(pid, &status, WNOHANG) == pid)
                 break;
+        } else if (signal == SIGTSTP) {
+            stop_with_terminal();
         } else if (signal > 0) {
             stopping = forward(pid, &info, stopping);
         }

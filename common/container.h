@@ -25,8 +25,9 @@ struct container prepare_container(int stage, int argc, char *argv[]);
  * the process if the parent died before that. See pipe(7). */
 void wait_for_parent(struct container *container);
 
-/* In the parent: the container may go on. */
-void release_container(struct container *container);
+/* In the parent: the container, whose first process is PID, may go on. It gets
+ * the terminal, if there is one. */
+void release_container(struct container *container, pid_t pid);
 
 /* In the parent: forwards signals to PID and waits for its end. SIGTERM means
  * stop: it is followed by SIGKILL after a grace time. A signal that PID 1 of a

@@ -28,7 +28,9 @@ static bool is_nameserver(const char *line, bool *loopback)
         return false;
     line += word;
     line += strspn(line, " \t");
-    *loopback = strncmp(line, "127.", 4) == 0 || strncmp(line, "::1", 3) == 0;
+    *loopback =
+        strncmp(line, "127.", 4) == 0 ||
+        (strncmp(line, "::1", 3) == 0 && !isxdigit((unsigned char)line[3]));
     return true;
 }
 

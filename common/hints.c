@@ -71,11 +71,12 @@ static const struct hint {
     {"mount", ENOSPC, NULL,
      "too many mounts, not a full disk: sysctl fs.mount-max"},
     {"pivot_root", EINVAL, NULL,
-     "the current root cannot be replaced (an initramfs, or a chroot that is "
-     "not a mount point): use --chroot, or switch_root to a real root first"},
+     "the current root is an initramfs, or a mount on the way is shared "
+     "(findmnt -o TARGET,PROPAGATION): make mounts private first, or use "
+     "--chroot"},
     {"pivot_root", ENOSYS, NULL, "use --chroot"},
     {"pivot_root", EBUSY, NULL,
-     "the host's own / cannot be the container's root as well"},
+     "the new root is the current one (--rootfs /), or it is no mount point"},
     {"open_tree", ENOENT, NULL, "--volume takes a path that exists here"},
     {"open_tree", ENOSYS, NULL, "this needs Linux 5.2 or later: uname -r"},
     {"mount_setattr", ENOSYS, NULL, "this needs Linux 5.12 or later: uname -r"},

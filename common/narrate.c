@@ -433,8 +433,10 @@ WRAP(int, mount_setattr, int dirfd, const char *path, unsigned int flags,
         add_flags(&line, setattr_flags, flags);
         add(&line, ", {attr_set=");
         add_flags(&line, mount_attrs, (unsigned long)attr->attr_set);
-        add(&line, ", attr_clr=%lu, propagation=%lu, userns_fd=%lu}, %zu",
+        /* strace has no name for a propagation of 0, "leave it". */
+        add(&line, ", attr_clr=%lu, propagation=%lu%s, userns_fd=%lu}, %zu",
             (unsigned long)attr->attr_clr, (unsigned long)attr->propagation,
+            attr->propagation ? "" : " /* MS_??? */",
             (unsigned long)attr->userns_fd, size);
         finish(&line, result);
     }

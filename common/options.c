@@ -145,6 +145,8 @@ static void add_volume(struct options *options, const char *value)
     if (target[strspn(target, "/.")] == '\0')
         fail(EXIT_SETUP, "--rootfs DIR changes the root",
              "--volume %s: the root cannot be a volume", value);
+    if (strstr(target, "/../") || strcmp(strrchr(target, '/'), "/..") == 0)
+        fail(EXIT_SETUP, usage, "--volume %s: a target with ..", value);
     if (mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
         fail(EXIT_SETUP, usage, "--volume %s: unknown mode '%s'", value, mode);
     struct volume volume = {.source = source, .target = target, .tree = -1};

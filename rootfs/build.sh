@@ -102,6 +102,7 @@ root=$(cd "$(dirname "$root")" && pwd)/$(basename "$root")
 stamp=$root/.built
 new=$root.new
 rm -rf "$new"
+trap 'rm -rf "$new"' EXIT
 mkdir "$new"
 cd "$new"
 mkdir -p bin sbin usr/bin usr/sbin etc root home mnt proc sys dev tmp run var/tmp

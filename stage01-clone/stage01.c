@@ -55,6 +55,6 @@ int main(int argc, char *argv[])
     if (pid == -1)
         die("clone");
 
-    release_container(&container);
+    release_container(&container, pid);
     return wait_for_container(pid);
 }

@@ -5,7 +5,8 @@
  *
  *     make stage4 && sudo ./run --hostname web sh -c 'hostname; ipcs'; hostname
  *
- * uts_namespaces(7), ipc_namespaces(7), mq_overview(7), sethostname(2)
+ * uts_namespaces(7), ipc_namespaces(7), sethostname(2), mq_overview(7),
+ * shm_overview(7)
  */
 #define _GNU_SOURCE
 #include "../common/container.h"
@@ -76,6 +77,16 @@ static void mount_mqueue(void)
         die("mount /dev/mqueue");
 }
 
+/* POSIX shared memory and named semaphores are files here and nothing more: no
+ * namespace is about them. */
+static void mount_shm(void)
+{
+    if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              "mode=1777,size=64m") == -1 &&
+        errno != ENOENT)
+        die("mount /dev/shm");
+}
+
 /* The first process of the container: sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
@@ -87,6 +98,7 @@ static int container_main(void *argument)
     mount_tmp();
     set_hostname(container->options.hostname);
     mount_mqueue();
+    mount_shm();
     exec_command(container->options.command);
 }
 
@@ -106,6 +118,6 @@ int main(int argc, char *argv[])
     if (pid == -1)
         die("clone");
 
-    release_container(&container);
+    release_container(&container, pid);
     return wait_for_container(pid);
 }

@@ -2,8 +2,8 @@
  *
  * The classic way out of chroot(2), for the lesson of stage 5:
  *
- *     sudo ./run --chroot -v build/escape:/escape /escape ls /
- *     sudo ./run          -v build/escape:/escape /escape ls /
+ *     sudo ./run --chroot -v build/escape:/tmp/escape /tmp/escape ls /
+ *     sudo ./run          -v build/escape:/tmp/escape /tmp/escape ls /
  *
  * chroot(2) stores one directory at which ".." stops. A second chroot(2) puts
  * a lower one in its place, and a process that is above it, because chroot(2)

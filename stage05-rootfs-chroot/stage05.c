@@ -4,7 +4,7 @@
  * is given, and not one file of the host.
  *
  *     make stage5 && sudo ./run
- *     sudo ./run --chroot -v build/escape:/escape /escape
+ *     sudo ./run --chroot -v build/escape:/tmp/escape /tmp/escape
  *
  * pivot_root(2) changes what / is in the whole mount namespace, and the old
  * root can be unmounted; chroot(2) changes where one process starts to look,
@@ -40,7 +40,6 @@ static const struct mount_row system_mounts[] = {
     {"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"},
     {"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
      "newinstance,ptmxmode=0666,mode=0620,gid=5"},
-    {"shm", "/dev/shm", "tmpfs", SECURE, "mode=1777,size=64m"},
     {"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
     {0},
 };
@@ -131,6 +130,16 @@ static void mount_mqueue(void)
         die("mount /dev/mqueue");
 }
 
+/* POSIX shared memory and named semaphores are files here and nothing more: no
+ * namespace is about them. */
+static void mount_shm(void)
+{
+    if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              "mode=1777,size=64m") == -1 &&
+        errno != ENOENT)
+        die("mount /dev/shm");
+}
+
 /* One open directory of the host leads out of the new root. Not left to
  * execve(2): --workdir /proc/self/fd/9 comes before it (CVE-2024-21626). */
 static void close_inherited_files(void)
@@ -184,7 +193,8 @@ static void prepare_etc(const char *hostname, const char *address)
 
 static void enter_rootfs(const char *rootfs, bool plain_chroot)
 {
-    /* pivot_root wants a mount point. Bound to itself, a directory is one. */
+    /* pivot_root wants a mount point. Bound to itself, a directory is one. The
+     * working directory stays where it then is: in the new root. */
     if (mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL) == -1)
         die("mount %s", rootfs);
     if (chdir(rootfs) == -1)
@@ -193,11 +203,10 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
         die("chroot %s", rootfs);
     /* The old root needs no directory of its own: put at ".", it lies on top
      * of the new one, and to unmount "." is to unmount the old. */
-    if (!plain_chroot &&
-        (pivot_root(".", ".") == -1 || umount2(".", MNT_DETACH) == -1))
+    if (!plain_chroot && pivot_root(".", ".") == -1)
         die("pivot_root %s", rootfs);
-    if (chdir("/") == -1)
-        die("chdir /");
+    if (!plain_chroot && umount2(".", MNT_DETACH) == -1)
+        die("umount2 the old root");
     make_mount_point("/proc", true);
     make_mount_point("/tmp", true);
 }
@@ -210,6 +219,7 @@ static void furnish_rootfs(void)
             die("mount %s", m->target);
     }
     make_mount_point("/dev/mqueue", true);
+    make_mount_point("/dev/shm", true);
     for (const struct device_row *d = devices; d->path; d++)
         if (mknod(d->path, S_IFCHR | 0666, makedev(d->major, d->minor)) == -1)
             die("mknod %s", d->path);
@@ -247,6 +257,7 @@ static int container_main(void *argument)
     furnish_rootfs();
     set_hostname(container->options.hostname);
     mount_mqueue();
+    mount_shm();
     cover_kernel_files();
     attach_volumes(etc_files);
     attach_volumes(container->options.volumes);
@@ -274,6 +285,6 @@ int main(int argc, char *argv[])
     if (pid == -1)
         die("clone");
 
-    release_container(&container);
+    release_container(&container, pid);
     return wait_for_container(pid);
 }

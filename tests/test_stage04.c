@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "harness.h"
+#include "isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -433,6 +435,34 @@ static void a_host_without_dev_mqueue_is_no_failure(void **state)
     assert_text(result.out, "container\n");
 }
 
+/* --- POSIX shared memory and named semaphores: files ---------------------- */
+
+static void dev_shm_does_not_list_the_hosts_objects(void **state)
+{
+    (void)state;
+    char *name = format("/made-by-host-%d", getpid());
+    int fd = shm_open(name, O_CREAT | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+
+    assert_return_code(fd, errno);
+    struct result result = run_quiet("ls", "-A", "/dev/shm");
+    assert_return_code(shm_unlink(name), errno);
+    close(fd);
+    assert_status(result, 0);
+    assert_text(result.out, "");
+}
+
+static void a_shared_memory_object_made_inside_is_not_on_the_host(void **state)
+{
+    (void)state;
+    char *name = format("made-by-container-%d", getpid());
+    char *script = format("touch /dev/shm/%s; echo ready; read go", name);
+    struct live live = start("sh", "-c", script);
+    char *inside = format("/proc/%d/root/dev/shm/%s", live.container, name);
+
+    assert_return_code(access(inside, F_OK), errno);
+    assert_int_equal(access(format("/dev/shm/%s", name), F_OK), -1);
+}
+
 /* --- not yet -------------------------------------------------------------- */
 
 static void the_root_is_the_hosts_until_stage_5(void **state)
@@ -465,6 +495,7 @@ static void the_network_is_the_hosts_until_stage_7(void **state)
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
+        SHARED_TESTS,
         cmocka_unit_test(the_hostname_is_container_without_an_option),
         cmocka_unit_test(hostname_option_names_the_container),
         cmocka_unit_test(the_host_keeps_its_name_while_the_container_runs),
@@ -482,6 +513,8 @@ int main(int argc, char *argv[])
         cmocka_unit_test(dev_mqueue_does_not_list_the_hosts_queues),
         cmocka_unit_test(a_queue_made_inside_is_not_on_the_host),
         cmocka_unit_test(a_host_without_dev_mqueue_is_no_failure),
+        cmocka_unit_test(dev_shm_does_not_list_the_hosts_objects),
+        cmocka_unit_test(a_shared_memory_object_made_inside_is_not_on_the_host),
         cmocka_unit_test(the_root_is_the_hosts_until_stage_5),
         cmocka_unit_test(the_network_is_the_hosts_until_stage_7),
     };
