@@ -64,7 +64,7 @@ bool lend_terminal(pid_t pid)
 void stop_with_terminal(void)
 {
     setpgid(0, own_group);
-    raise(SIGSTOP);
+    kill(getpid(), SIGSTOP);
     set_foreground(lent_to);
     setpgid(0, lent_to);
     killpg(lent_to, SIGCONT);
