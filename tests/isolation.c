@@ -135,8 +135,7 @@ char *mount_points(const char *mounts)
         lines[count] = mount_point(lines[count]);
     qsort(lines, count, sizeof(*lines), compare_words);
     for (size_t i = 0; i < count; i++)
-        if (i == 0 || strcmp(lines[i], lines[i - 1]) != 0)
-            points = format("%s%s\n", points, lines[i]);
+        points = format("%s%s\n", points, lines[i]);
     return points;
 }
 
