@@ -30,7 +30,7 @@ struct live start_sleep(void);
  * that is seen there; NULL if there is none. */
 char *mount_at(const char *mounts, const char *point);
 
-/* The mount points of MOUNTS, sorted, each once, one a line. */
+/* The mount points of MOUNTS, sorted, one a line. */
 char *mount_points(const char *mounts);
 
 /* Calls DONE with ARGUMENT until it returns true; fails the test when it has
