@@ -81,7 +81,7 @@ stage$(1): $$(BUILD)/stage0$(1) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
 	@echo "Stage $(1) is built: $(if $(filter-out 1,$(1)),$(SUDO))./run"
 
 test$(1): test-needs
-	@tests/run.sh $$(BUILD)/tests/test_stage0$(1)
+	@$(SUDO)tests/run.sh $$(BUILD)/tests/test_stage0$(1)
 endef
 $(foreach n,$(STAGES),$(eval $(call STAGE_RULES,$(n))))
 
@@ -117,11 +117,11 @@ test-programs: $(TESTS:%=$(BUILD)/tests/test_%)
 test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 
 test: test-needs
-	@tests/run.sh $(TESTS:%=$(BUILD)/tests/test_%)
+	@$(SUDO)tests/run.sh $(TESTS:%=$(BUILD)/tests/test_%)
 
 .PHONY: lessons
 lessons: stages rootfs
-	@tests/lessons.sh
+	@$(SUDO)tests/lessons.sh
 
 .PHONY: check
 check: | $(SETUP)

@@ -393,7 +393,7 @@ static void container_in_the_background_leaves_the_terminal_alone(void **state)
 {
     (void)state;
     start_bash();
-    type_line(format("%s -q &", stage_program()));
+    type_line(format("'%s' -q &", stage_program()));
     type_line("wait; echo still$((1+1))");
     expect("still2");
     expect("in-container> ");
@@ -404,7 +404,7 @@ static void container_goes_on_in_the_background(void **state)
 {
     (void)state;
     start_bash();
-    type_line(format("%s -q sh -c 'echo as''leep; exec sleep 1000' &",
+    type_line(format("'%s' -q sh -c 'echo as''leep; exec sleep 1000' &",
                      stage_program()));
     expect("asleep\r\n");
     type_line("echo still$((1+1))");

@@ -352,9 +352,11 @@ static void an_ordinary_user_can_build_it(void **state)
     (void)state;
     char *root = build_as(become_nobody, NOBODY);
 
-    assert_text(in_root(root, "id; stat -c '%U:%G' / /bin/busybox /etc/passwd"),
-                "uid=0(root) gid=0(root)\n"
-                "builder:builder\nbuilder:builder\nbuilder:builder\n");
+    assert_text(
+        in_root(root,
+                "id -un; id -gn; stat -c '%U:%G' / /bin/busybox /etc/passwd"),
+        "root\nroot\n"
+        "builder:builder\nbuilder:builder\nbuilder:builder\n");
     root = build_as(become_user, 1235);
     assert_text(in_root(root, "stat -c '%U:%G' / /bin/busybox /etc/passwd"),
                 "builder:builder\nbuilder:builder\nbuilder:builder\n");
