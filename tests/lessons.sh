@@ -19,6 +19,8 @@ if [ -z "${LESSONS_APART:-}" ]; then
     LESSONS_APART=1 exec unshare --mount --uts --ipc "$0" "$@"
 fi
 
+# The lessons call make themselves, and not as a part of make lessons.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 git ls-files -z --cached --others --exclude-standard |
