@@ -75,10 +75,11 @@ void wait_for_parent(struct container *container)
 
 void release_container(struct container *container, pid_t pid)
 {
-    if (lend_terminal(pid))
+    if (lend_terminal(pid)) {
         sigaddset(&held, SIGTSTP);
-    if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)
-        die("sigprocmask");
+        if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)
+            die("sigprocmask");
+    }
     if (write(container->pipe[1], "", 1) != 1)
         die("write to the container's pipe");
 }

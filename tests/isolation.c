@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <regex.h>
 #include <signal.h>
@@ -480,6 +481,29 @@ void namespaces_need_root_and_the_message_says_so(void **state)
         return;
     }
     assert_not_run(result, 125, "clone: Operation not permitted", "sudo ./run");
+}
+
+/* What Docker does to its containers, and many a restricted root has. */
+static void drop_sys_admin(void *argument)
+{
+    (void)argument;
+    if (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN) == -1)
+        _exit(98);
+}
+
+void a_root_without_capabilities_is_told_what_it_lacks(void **state)
+{
+    char **args = join(WORDS(stage_program(), "-q"), WORDS("id", "-u"));
+    char *before = host_state();
+
+    (void)state;
+    struct result result = run_prepared(NULL, args, drop_sys_admin, NULL);
+    if (stage < 2)
+        assert_status(result, 0);
+    else
+        assert_not_run(result, 125, "clone: Operation not permitted",
+                       "CAP_SYS_ADMIN");
+    assert_host_unchanged(before);
 }
 
 /* --- standard output and the narration ------------------------------------ */

@@ -70,7 +70,8 @@ void wait_until(bool (*done)(const void *), const void *argument,
         TEST(options_of_later_stages_are_refused_without_value_as_well),     \
         TEST(options_end_at_the_first_word), TEST(double_dash_ends_options), \
         TEST(help_lists_the_options_of_this_stage_alone),                    \
-        TEST(namespaces_need_root_and_the_message_says_so)
+        TEST(namespaces_need_root_and_the_message_says_so),                  \
+        TEST(a_root_without_capabilities_is_told_what_it_lacks)
 
 #define OUTPUT_TESTS(TEST)                                         \
     TEST(standard_output_belongs_to_command_alone),                \
