@@ -3,23 +3,24 @@
 
 CFLAGS   ?= -O2 -g
 BUILD    := build
-STAGES   := 1 2 3 4 5
+STAGES   := 1 2 3 4 5 6 7
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
 ALL_CFLAGS = -std=gnu11 -MMD -MP $(WARNINGS) $(CFLAGS)
 
 # The calls that common/narrate.c stands in for, see common/narrate.h.
-CALLS := clone prctl mount umount2 pivot_root open_tree move_mount \
+CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_mount \
          mount_setattr close_range sethostname chdir chroot mknod symlink \
          kill waitpid execve
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
 COMMON  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
-HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%,$(wildcard tests/*.c)))
+HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_% \
+             tests/bench.c tests/floor.c,$(wildcard tests/*.c)))
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage0$(n))
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 
-# `make setup stage5` installs before it builds, under make -j as well, and
+# `make setup stage7` installs before it builds, under make -j as well, and
 # installs no more than the other words on the command line need.
 SETUP := $(filter setup,$(MAKECMDGOALS))
 
@@ -31,7 +32,7 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 #: make setup     install what is missing (compiler, static BusyBox, ...)
-#: make stageN    build stage N (1 to 5) and its root; ./run runs it
+#: make stageN    build stage N (1 to 7) and its root; ./run runs it
 #: make stages    build all of them
 #: make rootfs    build the BusyBox root file system
 #: make diffN     what stage N adds to stage N-1
@@ -39,10 +40,11 @@ help:
 #: make testN     the same for stage N alone
 #: make lessons   type the lessons' commands, compare what they print
 #: make check     format, warnings, static analysis, the rules for stages
+#: make bench     what a start costs, beside the bare kernel calls and others
 #: make clean     remove what was built
 #: make clean-host  undo what a killed container may have left on the host
 #:
-#: make setup stage5 && sudo ./run   is all it takes; a second word installs
+#: make setup stage7 && sudo ./run   is all it takes; a second word installs
 #: only what it needs itself: make setup test, make setup check.
 
 .PHONY: setup
@@ -73,7 +75,7 @@ define STAGE_RULES
 SOURCE$(1) := $$(wildcard stage0$(1)-*/stage0$(1).c)
 $$(BUILD)/stage0$(1): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) $$(BUILD)/libcommon.a
 	@echo "  LINK  $$@"
-	@$$(call LINK,$$(WRAP))
+	@$$(call LINK,$$(WRAP) $(if $(filter 7,$(1)),-lmnl))
 
 .PHONY: stage$(1) test$(1)
 stage$(1): $$(BUILD)/stage0$(1) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
@@ -112,12 +114,28 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(HARNESS)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
+# What the earlier stages proved also holds for the last one.
+LATER := $(filter-out stage07 rootfs,$(TESTS))
+
 .PHONY: test-programs test-needs test
 test-programs: $(TESTS:%=$(BUILD)/tests/test_%)
 test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 
 test: test-needs
-	@$(SUDO)tests/run.sh $(TESTS:%=$(BUILD)/tests/test_%)
+	@$(SUDO)tests/run.sh $(TESTS:%=$(BUILD)/tests/test_%) \
+	    $(LATER:%="$(BUILD)/tests/test_% 7")
+
+$(BUILD)/floor: $(BUILD)/tests/floor.o
+	@echo "  LINK  $@"
+	@$(call LINK,)
+
+$(BUILD)/bench: $(BUILD)/tests/bench.o
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+.PHONY: bench
+bench: $(BUILD)/bench $(BUILD)/floor $(BUILD)/stage07 rootfs
+	@$(SUDO)$(BUILD)/bench
 
 .PHONY: lessons
 lessons: stages rootfs
@@ -137,9 +155,9 @@ print-calls:
 clean:
 	rm -rf $(BUILD) run
 
-# Up to this stage, the kernel undoes all that a container did.
+# What a container leaves whose parent was killed too: a cgroup, the bridge.
 .PHONY: clean-host
-clean-host:
-	@echo "Nothing to undo: mounts, names and processes go with the container."
+clean-host: $(BUILD)/stage07
+	@$(SUDO)common/clean-host.sh $(BUILD)/stage07
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

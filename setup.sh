@@ -3,7 +3,7 @@
 #
 # Installs what is missing: ./setup.sh [GOAL]...
 #
-# GOAL is a verb of the Makefile that is wanted next (stage5, test, check) and
+# GOAL is a verb of the Makefile that is wanted next (stage7, test, check) and
 # decides what is needed. Without one: everything but the tools of make check.
 # Says what it does; does nothing when nothing is missing.
 set -eu
@@ -50,6 +50,13 @@ need_for_building() {
         busybox-static busybox busybox busybox-static
 }
 
+need_for_network() {
+    need "$has_header libmnl/libmnl.h" \
+        libmnl-dev libmnl-devel libmnl libmnl-dev
+    need "PATH=$PATH:/usr/sbin:/sbin command -v nft" \
+        nftables nftables nftables nftables
+}
+
 need_for_testing() {
     need "$has_header stdarg.h -include stddef.h -include stdint.h \
         -include setjmp.h -include cmocka.h" \
@@ -71,11 +78,12 @@ need_for_checking() {
 }
 
 need_for_building
-[ $# -gt 0 ] || need_for_testing
+[ $# -gt 0 ] || set -- test
 for goal in "$@"; do
     case $goal in
-    test*) need_for_testing ;;
-    check*) need_for_testing && need_for_checking ;;
+    stage7 | stages | bench | lessons | clean-host) need_for_network ;;
+    test*) need_for_network && need_for_testing ;;
+    check*) need_for_network && need_for_testing && need_for_checking ;;
     esac
 done
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "container.h"
 
+#include "cgroup.h"
 #include "error.h"
 #include "exec.h"
 #include "files.h"
@@ -45,6 +46,8 @@ struct container prepare_container(int stage, int argc, char *argv[])
     struct container container = {.pipe = {-1, -1}};
 
     container.options = parse_options(stage, argc, argv);
+    if (stage >= 6)
+        container.cgroups = find_cgroups();
     if (pipe2(container.pipe, O_CLOEXEC) == -1)
         die("pipe2");
     if (container.pipe[0] <= STDERR_FILENO)

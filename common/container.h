@@ -13,7 +13,8 @@
 /* Handed to the child of clone(2), which gets a copy of it. */
 struct container {
     struct options options;
-    int pipe[2]; /* the container waits at [0] for a byte from [1] */
+    struct cgroup *cgroups; /* from stage 6: what this machine mounts */
+    int pipe[2];            /* the container waits at [0] for a byte from [1] */
 };
 
 /* Parses the command line of stage STAGE (see options.h), opens the pipe and

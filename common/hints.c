@@ -80,6 +80,26 @@ static const struct hint {
     {"open_tree", ENOENT, NULL, "--volume takes a path that exists here"},
     {"open_tree", ENOSYS, NULL, "this needs Linux 5.2 or later: uname -r"},
     {"mount_setattr", ENOSYS, NULL, "this needs Linux 5.12 or later: uname -r"},
+    {"netlink", EPERM, not_root,
+     "creating namespaces and links needs root: sudo ./run"},
+    {"netlink", EPERM, NULL,
+     "this root has no CAP_NET_ADMIN: --network none or host does without"},
+    {"netlink", EOPNOTSUPP, NULL,
+     "this kernel has no bridge or no veth: modprobe bridge veth; or --network "
+     "none"},
+    {"cgroup", EROFS, NULL,
+     "cgroups are mounted read-only here, as Docker does: docker run "
+     "--privileged"},
+    {"cgroup", EACCES, not_root, "making cgroups needs root: sudo ./run"},
+    {"cgroup", EACCES, NULL, "no write access to the cgroup file system"},
+    {"cgroup", EBUSY, NULL,
+     "processes live in that cgroup, and version 2 then allows no controller "
+     "below it: inside Docker, docker run --cgroupns=host; or start ./run from "
+     "a cgroup of its own"},
+    {"cgroup", ENOENT, NULL,
+     "that controller is not passed on to this cgroup: see cgroup.controllers "
+     "there"},
+    {"cgroup", EINVAL, NULL, "the kernel does not accept that value"},
     {"close_range", ENOSYS, NULL, "this needs Linux 5.9 or later: uname -r"},
 };
 

@@ -58,10 +58,9 @@ struct flag {
     type __wrap_##name(__VA_ARGS__)
 
 static const struct flag clone_flags[] = {
-    FLAG(CLONE_NEWNS),   FLAG(CLONE_NEWCGROUP),
-    FLAG(CLONE_NEWUTS),  FLAG(CLONE_NEWIPC),
-    FLAG(CLONE_NEWUSER), FLAG(CLONE_NEWPID),
-    FLAG(CLONE_NEWNET),  {0, NULL},
+    FLAG(CLONE_NEWNS),  FLAG(CLONE_NEWCGROUP),   FLAG(CLONE_NEWUTS),
+    FLAG(CLONE_NEWIPC), FLAG(CLONE_NEWUSER),     FLAG(CLONE_NEWPID),
+    FLAG(CLONE_NEWNET), FLAG(CLONE_INTO_CGROUP), {0, NULL},
 };
 static const struct flag mount_flags[] = {
     FLAG(MS_RDONLY),
@@ -287,6 +286,18 @@ void narrate_note(const char *format, ...)
     print(&line);
 }
 
+void narrate_write(int fd, const char *path, const char *text, long result)
+{
+    struct line line = {.length = 0};
+
+    if (!narrating)
+        return;
+    add(&line, "write(%d<%s>, ", fd, path);
+    add_string(&line, text);
+    add(&line, ", %zu", strlen(text));
+    finish(&line, result);
+}
+
 /* The first thing that the cloned child does is to remember what it is. */
 struct child {
     int (*function)(void *);
@@ -316,6 +327,39 @@ WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
             add(&line, "|");
         }
         add_signal(&line, flags & CSIGNAL);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(pid_t, clone3, struct clone_args *args, size_t size)
+{
+    struct line line = {.length = 0};
+    long result = syscall(SYS_clone3, args, size);
+
+    if (result == 0) {
+        in_container = true;
+        holding = narrating;
+    } else if (narrating) {
+        add(&line, "clone3({flags=");
+        add_flags(&line, clone_flags, (unsigned long)args->flags);
+        add(&line, ", exit_signal=");
+        add_signal(&line, (int)args->exit_signal);
+        add(&line, ", stack=NULL, stack_size=0, cgroup=%d}, %zu",
+            (int)args->cgroup, size);
+        finish(&line, result);
+    }
+    return (pid_t)result;
+}
+
+WRAP(int, unshare, int flags)
+{
+    struct line line = {.length = 0};
+    int result = __real_unshare(flags);
+
+    if (narrating) {
+        add(&line, "unshare(");
+        add_flags(&line, clone_flags, (unsigned long)flags);
         finish(&line, result);
     }
     return result;

@@ -22,6 +22,10 @@ extern bool narrating;
 void narrate_note(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
+/* Prints that TEXT was written to PATH through FD, as strace -y does; errno
+ * stays. */
+void narrate_write(int fd, const char *path, const char *text, long result);
+
 /* In the container: prints the lines that were held back until the parent had
  * narrated its clone(2). */
 void narrate_held(void);

@@ -29,6 +29,10 @@ static void add_env(struct options *options, const char *value);
 static void set_workdir(struct options *options, const char *value);
 static void set_read_only(struct options *options, const char *value);
 static void set_chroot(struct options *options, const char *value);
+static void set_memory(struct options *options, const char *value);
+static void set_pids_limit(struct options *options, const char *value);
+static void set_cpus(struct options *options, const char *value);
+static void set_network(struct options *options, const char *value);
 
 /* Every option of the seven stages; .set is NULL where it is not built yet. */
 static const struct option_row {
@@ -51,10 +55,10 @@ static const struct option_row {
     {5, 'w', "workdir", "DIR", set_workdir, "start COMMAND in DIR (/)"},
     {5, 0, "read-only", NULL, set_read_only, "make the root read-only"},
     {5, 0, "chroot", NULL, set_chroot, "use chroot(2), to show the escape"},
-    {6, 'm', "memory", "SIZE", NULL, "limit memory: bytes, 64M, 1G"},
-    {6, 0, "pids-limit", "N", NULL, "limit the number of processes"},
-    {6, 0, "cpus", "X", NULL, "limit processor time: 0.5 is half a CPU"},
-    {7, 0, "network", "bridge|none|host", NULL, "the network (bridge)"},
+    {6, 'm', "memory", "SIZE", set_memory, "limit memory: bytes, 64M, 1G"},
+    {6, 0, "pids-limit", "N", set_pids_limit, "limit the number of processes"},
+    {6, 0, "cpus", "X", set_cpus, "limit processor time: 0.5 is half a CPU"},
+    {7, 0, "network", "bridge|none|host", set_network, "the network (bridge)"},
 };
 
 enum { OPTIONS = sizeof(table) / sizeof(table[0]) };
@@ -172,6 +176,88 @@ static void add_env(struct options *options, const char *value)
     options->env = xrealloc(options->env, size);
     options->env[options->env_count++] =
         caller ? xasprintf("%s=%s", value, caller) : xstrdup(value);
+}
+
+/* Docker's smallest: less does not suffice for a container's own start. */
+enum { SMALLEST_MEMORY = 6 << 20 };
+
+static void set_memory(struct options *options, const char *value)
+{
+    static const char units[] = "bkmgt";
+    const char *unit = "b";
+    char *end;
+
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    if (*end)
+        unit = strchr(units, tolower((unsigned char)*end));
+    if (!isdigit((unsigned char)value[0]) || !unit || (*end && end[1]))
+        fail(EXIT_SETUP, "bytes, or a number with K, M or G: 64M",
+             "--memory '%s': not a size", value);
+    int shift = 10 * (int)(unit - (*end ? units : unit));
+    if (errno == ERANGE || number > (unsigned long long)LLONG_MAX >> shift)
+        fail(EXIT_SETUP, NULL, "--memory %s: too large", value);
+    number <<= shift;
+    if (number < SMALLEST_MEMORY)
+        fail(EXIT_SETUP, "a container needs some to start: 6M or more",
+             "--memory %s: too small", value);
+    options->memory = (long long)number;
+    options->memory_text = value;
+}
+
+static void set_pids_limit(struct options *options, const char *value)
+{
+    char *end;
+
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    if (!isdigit((unsigned char)value[0]) || *end || number == 0)
+        fail(EXIT_SETUP, "a number of processes, 1 or more",
+             "--pids-limit '%s': not a number of processes", value);
+    if (errno == ERANGE || number > INT_MAX)
+        fail(EXIT_SETUP, NULL, "--pids-limit %s: too large", value);
+    options->pids_limit = (long long)number;
+}
+
+static void set_cpus(struct options *options, const char *value)
+{
+    long available = sysconf(_SC_NPROCESSORS_ONLN);
+    char *end;
+    double number = strtod(value, &end);
+
+    /* strtod also reads "nan", "inf" and "0x1p3": none of them a number here.
+     */
+    if (value[strspn(value, "0123456789.")] || !*value || *end)
+        fail(EXIT_SETUP, "a number of processors: 2, 0.5",
+             "--cpus '%s': not a number of processors", value);
+    if (number < 0.01 || number > (double)available)
+        fail(EXIT_SETUP, NULL, "--cpus %s: not between 0.01 and %ld", value,
+             available);
+    options->cpu_quota = (long long)(number * 100000 + 0.5);
+}
+
+static void set_network(struct options *options, const char *value)
+{
+    static const char *const modes[] = {[NETWORK_BRIDGE] = "bridge",
+                                        [NETWORK_NONE] = "none",
+                                        [NETWORK_HOST] = "host"};
+
+    for (int mode = NETWORK_BRIDGE; mode <= NETWORK_HOST; mode++)
+        if (strcmp(value, modes[mode]) == 0) {
+            options->network = (enum network_mode)mode;
+            return;
+        }
+    fail(EXIT_SETUP, "bridge, none or host", "--network '%s': unknown network",
+         value);
+}
+
+long long option_number(const struct options *options, const char *controller)
+{
+    if (strcmp(controller, "memory") == 0)
+        return options->memory;
+    if (strcmp(controller, "pids") == 0)
+        return options->pids_limit;
+    return strcmp(controller, "cpu") == 0 ? options->cpu_quota : 0;
 }
 
 /* The root file system that make rootfs built lies beside the program. */

@@ -18,6 +18,9 @@ struct volume {
     int tree; /* the stage's: descriptor of the mount, see open_tree(2) */
 };
 
+/* --network */
+enum network_mode { NETWORK_BRIDGE, NETWORK_NONE, NETWORK_HOST };
+
 struct options {
     const char *hostname;   /* --hostname; 1 to 64 characters */
     const char *rootfs;     /* --rootfs; the one that make rootfs built */
@@ -25,10 +28,15 @@ struct options {
     size_t volume_count;
     char **env; /* --env, "K=V", in the order given */
     size_t env_count;
-    const char *workdir; /* --workdir; NULL: "/" */
-    bool read_only;      /* --read-only */
-    bool chroot;         /* --chroot */
-    char **command;      /* COMMAND and its arguments, ended by NULL */
+    const char *workdir;     /* --workdir; NULL: "/" */
+    bool read_only;          /* --read-only */
+    bool chroot;             /* --chroot */
+    const char *memory_text; /* --memory as it was given; NULL: no limit */
+    long long memory;        /* the same in bytes; 0: no limit */
+    long long pids_limit;    /* --pids-limit; 0: no limit */
+    long long cpu_quota; /* --cpus in microseconds every 100 ms; 0: no limit */
+    enum network_mode network; /* --network; bridge */
+    char **command;            /* COMMAND and its arguments, ended by NULL */
 };
 
 /* Reads the command line of stage STAGE (1 to 7), sets program_name to the
@@ -37,5 +45,9 @@ struct options {
  * with status 0 after --help, and with 125 and a message when an option is
  * wrong or belongs to a later stage. See getopt_long(3). */
 struct options parse_options(int stage, int argc, char *argv[]);
+
+/* The number that limits CONTROLLER ("memory", "pids", "cpu"): one of the three
+ * above, or 0. */
+long long option_number(const struct options *options, const char *controller);
 
 #endif

@@ -68,4 +68,15 @@ int mount_setattr(int dirfd, const char *path, unsigned int flags,
 /* close_range(2), Linux 5.9: closes the descriptors FD to MAX_FD. */
 int close_range(unsigned int fd, unsigned int max_fd, int flags);
 
+/* clone3(2), Linux 5.3; CLONE_INTO_CGROUP, 5.7. Without a stack of its own the
+ * child goes on where the parent does, with the result 0. */
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+struct clone_args {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal;
+    uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+pid_t clone3(struct clone_args *args, size_t size);
+
 #endif

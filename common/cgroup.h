@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Finds the control groups of this machine, whichever version it mounts, makes
+ * one for the container and removes it again. What is written into it is the
+ * stage's business. See cgroups(7).
+ */
+#ifndef COMMON_CGROUP_H
+#define COMMON_CGROUP_H
+
+#include <stdbool.h>
+
+/* A limit, as a row of a table: the file of its controller in version 1 and in
+ * version 2, and the text to write, in which N stands for the number that was
+ * asked for. No file: nothing to write. */
+struct limit {
+    const char *controller, *v1_file, *v1_text, *v2_file, *v2_text;
+};
+
+/* A number to report, as a row of a table: the files in which it stands, the
+ * word in front of it (NULL: it stands alone), and what it counts. */
+struct counter {
+    const char *controller, *v1_file, *v2_file, *word, *meaning;
+};
+
+/* The container's directory in one hierarchy. */
+struct cgroup {
+    int version;       /* of the hierarchy: 1 or 2 */
+    char *mount;       /* where the hierarchy is mounted */
+    char *controllers; /* version 1: its controllers, "cpu,cpuacct" */
+    char *parent;      /* the directory in which ours is made */
+    char *directory;   /* ours; NULL until it is made */
+    int fd;            /* of ours, close-on-exec, locked; -1 */
+    struct cgroup *next;
+};
+
+/* All hierarchies that this machine mounts, the first of a list; NULL if none.
+ * Dies on failure. */
+struct cgroup *find_cgroups(void);
+
+/* Makes the container's cgroup in the hierarchy that has CONTROLLER ("memory";
+ * NULL: in the version 2 hierarchy, without a controller), enables CONTROLLER
+ * there, and returns it; NULL if CONTROLLER is NULL and version 2 is not the
+ * only one that is mounted. A second call for the same hierarchy makes no
+ * second one. It is removed when the process ends by exit(3). Where ours is
+ * made, what earlier runs left is removed: directories with our name that
+ * nobody has locked and nobody is in. Dies, with nothing left behind, if no
+ * hierarchy has the controller or it cannot be enabled. */
+struct cgroup *make_cgroup(struct cgroup *all, const char *controller);
+
+/* Returns the container's cgroup in the hierarchy that has CONTROLLER (NULL:
+ * in the version 2 hierarchy), or NULL if none was made there. */
+struct cgroup *own_cgroup(struct cgroup *all, const char *controller);
+
+/* Writes the limit, with NUMBER in place of its N. Nothing happens if the
+ * version of the hierarchy has no such file. Dies on other failures. */
+void write_limit(const struct cgroup *cgroup, const struct limit *limit,
+                 long long number);
+
+/* Writes TEXT to a file of the container's cgroup. Dies on failure. */
+void write_cgroup(const struct cgroup *cgroup, const char *file,
+                  const char *text);
+
+/* In the container: where the hierarchy is to be mounted below /sys/fs/cgroup,
+ * a directory made for it where several are mounted. NULL if the container has
+ * no cgroup in it. Dies on failure. */
+const char *cgroup_mount_point(const struct cgroup *all,
+                               const struct cgroup *cgroup);
+
+/* Narrates the numbers of a table that ends with a row without controller, in
+ * one line, and says so when the kernel has killed a process for lack of
+ * memory; LIMIT is the limit as the user gave it. */
+void report_cgroups(struct cgroup *all, const struct counter *counters,
+                    const char *limit);
+
+/* Removes the container's cgroups, and disables the version 2 controllers that
+ * were enabled for them once no other container needs them. Warns on failure.
+ */
+void remove_cgroups(void);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "netlink.h"
+
+#include "error.h"
+#include "files.h"
+#include "narrate.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Every request is built here and answered here, one after the other. */
+static char buffer[32768];
+
+/* The first byte says: locally administered. */
+static const unsigned char bridge_address[6] = {0x02, 'm', 'i', 'n', 'i', '0'};
+static unsigned int sequence;
+
+char *address_text(uint32_t address)
+{
+    if (address == 0)
+        return xstrdup("127.0.1.1");
+    return xasprintf("%u.%u.%u.%u", address >> 24, address >> 16 & 255,
+                     address >> 8 & 255, address & 255);
+}
+
+static struct nlmsghdr *new_request(int type, int flags)
+{
+    struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+
+    request->nlmsg_type = (uint16_t)type;
+    request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    request->nlmsg_seq = ++sequence;
+    return request;
+}
+
+/* A request about the link NAME, or with NULL about a new one. */
+static struct nlmsghdr *link_request(int type, int flags, const char *name)
+{
+    struct nlmsghdr *request = new_request(type, flags | NLM_F_ACK);
+    struct ifinfomsg *info =
+        mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+
+    info->ifi_family = AF_UNSPEC;
+    if (name)
+        mnl_attr_put_strz(request, IFLA_IFNAME, name);
+    return request;
+}
+
+/* Sends the request and hands each message of the answer to CALLBACK. Returns
+ * -1 with errno if the kernel refuses it. The socket is one of the namespace
+ * in which this process is now, and does not stay open. */
+static int exchange(struct nlmsghdr *request, mnl_cb_t callback, void *data)
+{
+    struct mnl_socket *sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    int result = MNL_CB_OK;
+
+    if (!sock || mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) == -1)
+        die("netlink");
+    unsigned int port = mnl_socket_get_portid(sock);
+    if (mnl_socket_sendto(sock, request, request->nlmsg_len) == -1)
+        result = -1;
+    while (result > MNL_CB_STOP) {
+        ssize_t n = mnl_socket_recvfrom(sock, buffer, sizeof(buffer));
+        result = n == -1 ? -1
+                         : mnl_cb_run(buffer, (size_t)n, sequence, port,
+                                      callback, data);
+    }
+    int error = errno;
+    mnl_socket_close(sock);
+    errno = error;
+    return result;
+}
+
+/* Does it, and narrates it as WHAT. */
+static void perform(struct nlmsghdr *request, char *what)
+{
+    if (exchange(request, NULL, NULL) == -1)
+        die("netlink %s", what);
+    narrate_note("%s", what);
+    free(what);
+}
+
+/* Dies if there is no such link. See if_nametoindex(3). */
+static unsigned int link_index(const char *name)
+{
+    unsigned int index = if_nametoindex(name);
+
+    if (index == 0)
+        die("netlink %s", name);
+    return index;
+}
+
+struct link {
+    bool up, ours;
+    char *alias;
+    size_t size;
+};
+
+static int read_link_attribute(const struct nlattr *attribute, void *data)
+{
+    struct link *link = data;
+
+    if (mnl_attr_get_type(attribute) == IFLA_IFALIAS)
+        snprintf(link->alias, link->size, "%s", mnl_attr_get_str(attribute));
+    if (mnl_attr_get_type(attribute) == IFLA_ADDRESS)
+        link->ours = memcmp(mnl_attr_get_payload(attribute), bridge_address,
+                            sizeof(bridge_address)) == 0;
+    return MNL_CB_OK;
+}
+
+static int read_link(const struct nlmsghdr *message, void *data)
+{
+    const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+    struct link *link = data;
+
+    link->up = info->ifi_flags & IFF_UP;
+    return mnl_attr_parse(message, sizeof(*info), read_link_attribute, link);
+}
+
+bool get_link(const char *name, bool *up, bool *ours, char *alias, size_t size)
+{
+    struct link link = {.alias = alias, .size = size};
+
+    alias[0] = '\0';
+    if (exchange(link_request(RTM_GETLINK, 0, name), read_link, &link) == -1) {
+        if (errno != ENODEV)
+            die("netlink get %s", name);
+        return false;
+    }
+    *up = link.up;
+    *ours = link.ours;
+    return true;
+}
+
+void add_bridge(const char *name)
+{
+    struct nlmsghdr *request =
+        link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
+
+    /* With an address of its own, the bridge does not change to that of a port
+     * whenever one comes or goes. */
+    mnl_attr_put(request, IFLA_ADDRESS, sizeof(bridge_address), bridge_address);
+    struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
+    mnl_attr_put_strz(request, IFLA_INFO_KIND, "bridge");
+    mnl_attr_nest_end(request, info);
+    perform(request, xasprintf("ip link add %s type bridge", name));
+}
+
+void set_alias(const char *name, const char *alias)
+{
+    struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
+
+    mnl_attr_put_strz(request, IFLA_IFALIAS, alias);
+    perform(request, xasprintf("ip link set %s alias '%s'", name, alias));
+}
+
+void add_veth(const char *master, const char *peer, pid_t pid)
+{
+    struct nlmsghdr *request =
+        link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "veth%d");
+    struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
+
+    header->ifi_flags = header->ifi_change = IFF_UP;
+    mnl_attr_put_u32(request, IFLA_MASTER, link_index(master));
+    struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
+    mnl_attr_put_strz(request, IFLA_INFO_KIND, "veth");
+    struct nlattr *data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
+    struct nlattr *end = mnl_attr_nest_start(request, VETH_INFO_PEER);
+    mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(request, IFLA_IFNAME, peer);
+    mnl_attr_put_u32(request, IFLA_NET_NS_PID, (uint32_t)pid);
+    mnl_attr_nest_end(request, end);
+    mnl_attr_nest_end(request, data);
+    mnl_attr_nest_end(request, info);
+    perform(request, xasprintf("ip link add veth%%d master %s up type veth "
+                               "peer name %s netns %d",
+                               master, peer, pid));
+}
+
+void set_link_up(const char *name)
+{
+    struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
+    struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
+
+    header->ifi_flags = header->ifi_change = IFF_UP;
+    perform(request, xasprintf("ip link set %s up", name));
+}
+
+void delete_link(const char *name)
+{
+    perform(link_request(RTM_DELLINK, 0, name),
+            xasprintf("ip link delete %s", name));
+}
+
+void add_address(const char *name, uint32_t address, int prefix)
+{
+    struct nlmsghdr *request =
+        new_request(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+    struct ifaddrmsg *header =
+        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
+    uint32_t broadcast = address | (UINT32_MAX >> prefix);
+    char *text = address_text(address);
+
+    header->ifa_family = AF_INET;
+    header->ifa_prefixlen = (uint8_t)prefix;
+    header->ifa_index = link_index(name);
+    mnl_attr_put_u32(request, IFA_LOCAL, htonl(address));
+    mnl_attr_put_u32(request, IFA_ADDRESS, htonl(address));
+    mnl_attr_put_u32(request, IFA_BROADCAST, htonl(broadcast));
+    perform(request,
+            xasprintf("ip address add %s/%d dev %s", text, prefix, name));
+    free(text);
+}
+
+void add_default_route(uint32_t gateway)
+{
+    struct nlmsghdr *request =
+        new_request(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+    struct rtmsg *header =
+        mnl_nlmsg_put_extra_header(request, sizeof(struct rtmsg));
+    char *text = address_text(gateway);
+
+    header->rtm_family = AF_INET;
+    header->rtm_table = RT_TABLE_MAIN;
+    header->rtm_protocol = RTPROT_BOOT;
+    header->rtm_scope = RT_SCOPE_UNIVERSE;
+    header->rtm_type = RTN_UNICAST;
+    mnl_attr_put_u32(request, RTA_GATEWAY, htonl(gateway));
+    perform(request, xasprintf("ip route add default via %s", text));
+    free(text);
+}
+
+struct subnet {
+    uint32_t address;
+    int prefix;
+    int route_prefix; /* of the route that is being compared */
+    bool in_use;
+};
+
+static int compare_destination(const struct nlattr *attribute, void *data)
+{
+    struct subnet *subnet = data;
+
+    /* A very short prefix is a default route, or half of one, as VPNs have. */
+    if (mnl_attr_get_type(attribute) != RTA_DST || subnet->route_prefix < 8)
+        return MNL_CB_OK;
+    /* Two subnets overlap if they are the same in the shorter prefix. */
+    int bits = subnet->route_prefix < subnet->prefix ? subnet->route_prefix
+                                                     : subnet->prefix;
+    uint32_t other = ntohl(mnl_attr_get_u32(attribute));
+    if ((other ^ subnet->address) >> (32 - bits) == 0)
+        subnet->in_use = true;
+    return MNL_CB_OK;
+}
+
+static int compare_route(const struct nlmsghdr *message, void *data)
+{
+    const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+    struct subnet *subnet = data;
+
+    subnet->route_prefix = route->rtm_dst_len;
+    return mnl_attr_parse(message, sizeof(*route), compare_destination, data);
+}
+
+bool is_subnet_in_use(uint32_t address, int prefix)
+{
+    struct subnet subnet = {.address = address, .prefix = prefix};
+    struct nlmsghdr *request = new_request(RTM_GETROUTE, NLM_F_DUMP);
+    struct rtmsg *header =
+        mnl_nlmsg_put_extra_header(request, sizeof(struct rtmsg));
+
+    /* All tables: the one called local has the host's own addresses. */
+    header->rtm_family = AF_INET;
+    if (exchange(request, compare_route, &subnet) == -1)
+        die("netlink routes");
+    return subnet.in_use;
+}

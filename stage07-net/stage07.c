@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stage 7: a network. The container has its own interfaces, addresses, routes
+ * and ports, and reaches the world through the host. With this it is complete.
+ *
+ *     make stage7 && sudo ./run
+ *     sudo ./run httpd -f -p 80      and from the host: wget the address
+ *
+ * A new network namespace has a loopback interface that is down, and nothing
+ * else. A veth pair is the cable: one end is eth0 in the container, the other
+ * is plugged into a bridge of the host, to which all containers are connected.
+ * What leaves the host through it carries the host's address (masquerading).
+ *
+ * network_namespaces(7), veth(4), rtnetlink(7), nft(8)
+ */
+#define _GNU_SOURCE
+#include "../common/cgroup.h"
+#include "../common/container.h"
+#include "../common/error.h"
+#include "../common/etc.h"
+#include "../common/files.h"
+#include "../common/network.h"
+#include "../common/syscalls.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+
+#define STACK_SIZE (256UL * 1024)
+#define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define COVER      (MS_BIND | MS_RDONLY | SECURE)
+
+/* What a program expects of a system, besides /proc and /tmp. */
+static const struct mount_row system_mounts[] = {
+    {"sysfs", "/sys", "sysfs", SECURE | MS_RDONLY, NULL},
+    {"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"},
+    {"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+     "newinstance,ptmxmode=0666,mode=0620,gid=5"},
+    {"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
+    {0},
+};
+
+/* Much of /proc and /sys is the machine's: seen read-only, or not at all. */
+static const struct mount_row covers[] = {
+    {"/proc/bus", "/proc/bus", NULL, COVER, NULL},
+    {"/proc/fs", "/proc/fs", NULL, COVER, NULL},
+    {"/proc/irq", "/proc/irq", NULL, COVER, NULL},
+    {"/proc/sys", "/proc/sys", NULL, COVER, NULL},
+    {"/proc/sysrq-trigger", "/proc/sysrq-trigger", NULL, COVER, NULL},
+    {"/dev/null", "/proc/kcore", NULL, MS_BIND, NULL},
+    {"/dev/null", "/proc/keys", NULL, MS_BIND, NULL},
+    {"/dev/null", "/proc/timer_list", NULL, MS_BIND, NULL},
+    {"tmpfs", "/sys/firmware", "tmpfs", SECURE | MS_RDONLY, NULL},
+    {0},
+};
+
+static const struct device_row devices[] = {
+    {"/dev/null", 1, 3},
+    {"/dev/zero", 1, 5},
+    {"/dev/full", 1, 7},
+    {"/dev/random", 1, 8},
+    {"/dev/urandom", 1, 9},
+    {"/dev/tty", 5, 0},
+    {0},
+};
+
+static const char *const device_links[][2] = {
+    {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
+    {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
+    {"/dev/ptmx", "pts/ptmx"},          {NULL, NULL},
+};
+
+/* What is written where, in version 1 and in version 2. N is the number that
+ * the option asks for: bytes, processes, microseconds in every 100000. */
+static const struct limit limits[] = {
+    {"memory", "memory.limit_in_bytes", "N", "memory.max", "N"},
+    {"memory", "memory.memsw.limit_in_bytes", "N", "memory.swap.max", "0"},
+    {"memory", "memory.swappiness", "0", NULL, NULL},
+    {"pids", "pids.max", "N", "pids.max", "N"},
+    {"cpu", "cpu.cfs_quota_us", "N", "cpu.max", "N 100000"},
+    {0},
+};
+
+/* What came of it: a number in each file, behind a word if it has words. */
+static const struct counter counters[] = {
+    {"memory", "memory.max_usage_in_bytes", "memory.peak", NULL, "peak bytes"},
+    {"memory", "memory.oom_control", "memory.events", "oom_kill", "OOM kills"},
+    {"pids", "pids.events", "pids.events", "max", "forks refused"},
+    {"cpu", "cpu.stat", "cpu.stat", "nr_periods", "periods of 100 ms"},
+    {"cpu", "cpu.stat", "cpu.stat", "nr_throttled", "throttled"},
+    {0},
+};
+
+#define BRIDGE "mini0"
+#define PREFIX 20 /* 4093 containers */
+
+/* Private addresses; the first that the host has no route into is taken. */
+static const char *const subnets[] = {"10.88.0.0", "172.30.0.0",
+                                      "192.168.144.0", NULL};
+/* Only what comes from a container and leaves by another way than the bridge
+ * is given the host's address: containers see each other's own. */
+static const char nat_rules[] =
+    "table ip mini-container {\n"
+    "  chain postrouting {\n"
+    "    type nat hook postrouting priority srcnat;\n"
+    "    ip saddr %s/%d oifname != " BRIDGE " masquerade\n"
+    "  }\n}\n";
+
+static struct network network;
+
+/* If the parent dies, the kernel sends this process SIGKILL. Asking for that
+ * comes too late if the parent is dead already, so ask first, then wait for
+ * the parent: whichever way it dies, one of the two ends this process. */
+static void die_with_parent(struct container *container)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+        die("prctl PR_SET_PDEATHSIG");
+    wait_for_parent(container);
+}
+
+/* Propagation belongs to each mount, not to the namespace: MS_REC changes all
+ * of them, and not only the one at /. No source and no type are needed. */
+static void make_mounts_private(void)
+{
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+        die("mount / private");
+}
+
+/* An empty file system in memory hides the host's /tmp. It goes when the last
+ * process of the mount namespace goes: there is nothing to unmount. */
+static void mount_tmp(void)
+{
+    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") ==
+        -1)
+        die("mount /tmp");
+}
+
+/* A proc file system shows the PID namespace of the process that mounted it:
+ * the host's /proc would still list the host's processes, under PIDs that mean
+ * nothing here. Our own goes on top of it, in our mount namespace alone. */
+static void mount_proc(void)
+{
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              NULL) == -1)
+        die("mount /proc");
+}
+
+/* The namespace began with the host's name; from here on they differ. */
+static void set_hostname(const char *name)
+{
+    if (sethostname(name, strlen(name)) == -1)
+        die("sethostname %s", name);
+}
+
+/* System V objects are reached by keys, and CLONE_NEWIPC alone hides them.
+ * POSIX queues are files as well: this file system shows those of the IPC
+ * namespace of the process that mounted it. Not every host has the directory
+ * or the file system; without them there is nothing to hide. */
+static void mount_mqueue(void)
+{
+    if (mount("mqueue", "/dev/mqueue", "mqueue",
+              MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == -1 &&
+        errno != ENOENT && errno != ENODEV)
+        die("mount /dev/mqueue");
+}
+
+/* POSIX shared memory and named semaphores are files here and nothing more: no
+ * namespace is about them. */
+static void mount_shm(void)
+{
+    if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              "mode=1777,size=64m") == -1 &&
+        errno != ENOENT)
+        die("mount /dev/shm");
+}
+
+/* One open directory of the host leads out of the new root. Not left to
+ * execve(2): --workdir /proc/self/fd/9 comes before it (CVE-2024-21626). */
+static void close_inherited_files(void)
+{
+    if (close_range(STDERR_FILENO + 1, ~0U, 0) == -1)
+        die("close_range");
+}
+
+static void make_read_only(int dirfd, const char *path, unsigned int flags)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    if (mount_setattr(dirfd, path, flags, &attr, sizeof(attr)) == -1)
+        die("mount_setattr %s", path);
+}
+
+/* Copies the mount at each source. A copy is attached nowhere yet; through its
+ * descriptor it reaches into a root in which the source has no name. */
+static void open_volumes(struct volume *v)
+{
+    for (; v->target; v++) {
+        v->tree = open_tree(AT_FDCWD, v->source,
+                            OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
+        if (v->tree == -1)
+            die("open_tree %s", v->source);
+        if (v->read_only)
+            make_read_only(v->tree, "", AT_EMPTY_PATH | AT_RECURSIVE);
+    }
+}
+
+static void attach_volumes(const struct volume *v)
+{
+    for (; v->target; v++) {
+        make_mount_point(v->target, is_directory(v->tree));
+        if (move_mount(v->tree, "", AT_FDCWD, v->target,
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == -1)
+            die("move_mount %s", v->target);
+        close(v->tree);
+    }
+}
+
+/* Files about this one container. The tmpfs goes, copies of them remain. */
+static void prepare_etc(const char *hostname, const char *address)
+{
+    mount_tmp();
+    write_etc_files(hostname, address);
+    open_volumes(etc_files);
+    if (umount2("/tmp", MNT_DETACH) == -1)
+        die("umount2 /tmp");
+}
+
+static void enter_rootfs(const char *rootfs, bool plain_chroot)
+{
+    /* pivot_root wants a mount point. Bound to itself, a directory is one. The
+     * working directory stays where it then is: in the new root. */
+    if (mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL) == -1)
+        die("mount %s", rootfs);
+    if (chdir(rootfs) == -1)
+        die("chdir %s", rootfs);
+    if (plain_chroot && chroot(".") == -1)
+        die("chroot %s", rootfs);
+    /* The old root needs no directory of its own: put at ".", it lies on top
+     * of the new one, and to unmount "." is to unmount the old. */
+    if (!plain_chroot && pivot_root(".", ".") == -1)
+        die("pivot_root %s", rootfs);
+    if (!plain_chroot && umount2(".", MNT_DETACH) == -1)
+        die("umount2 the old root");
+    make_mount_point("/proc", true);
+    make_mount_point("/tmp", true);
+}
+
+static void furnish_rootfs(void)
+{
+    for (const struct mount_row *m = system_mounts; m->target; m++) {
+        make_mount_point(m->target, true);
+        if (mount(m->source, m->target, m->type, m->flags, m->data) == -1)
+            die("mount %s", m->target);
+    }
+    make_mount_point("/dev/mqueue", true);
+    make_mount_point("/dev/shm", true);
+    for (const struct device_row *d = devices; d->path; d++)
+        if (mknod(d->path, S_IFCHR | 0666, makedev(d->major, d->minor)) == -1)
+            die("mknod %s", d->path);
+    for (int i = 0; device_links[i][0]; i++)
+        if (symlink(device_links[i][1], device_links[i][0]) == -1)
+            die("symlink %s", device_links[i][0]);
+}
+
+/* MS_BIND takes the flags of the mount that it copies and ignores the others:
+ * MS_RDONLY needs a second call. Not every kernel has every path. */
+static void cover_kernel_files(void)
+{
+    for (const struct mount_row *m = covers; m->target; m++) {
+        int result = mount(m->source, m->target, m->type, m->flags, NULL);
+        if (result == 0 && m->flags & MS_BIND && m->flags & MS_RDONLY)
+            result = mount(NULL, m->target, NULL, MS_REMOUNT | m->flags, NULL);
+        if (result == -1 && errno != ENOENT)
+            die("mount %s", m->target);
+    }
+}
+
+/* In the parent. A file that this kernel lacks (memory.memsw, memory.swap: it
+ * does not account for swap) is passed over. */
+static void limit_resources(struct container *container)
+{
+    make_cgroup(container->cgroups, NULL);
+    for (const struct limit *l = limits; l->controller; l++) {
+        long long n = option_number(&container->options, l->controller);
+        if (n > 0)
+            write_limit(make_cgroup(container->cgroups, l->controller), l, n);
+    }
+}
+
+/* Version 1. "0" means the writer: a process with a single thread moves itself
+ * at once; to move another one, the kernel first waits for all processors. */
+static void join_cgroups(const struct cgroup *c)
+{
+    for (; c; c = c->next)
+        if (c->directory && c->version == 1)
+            write_cgroup(c, "tasks", "0");
+}
+
+/* A cgroup namespace takes as its root the cgroup in which its maker is. With
+ * clone(2) that would be the parent's, so it is made only here. */
+static void mount_cgroups(const struct cgroup *all)
+{
+    if (unshare(CLONE_NEWCGROUP) == -1)
+        die("unshare CLONE_NEWCGROUP");
+    /* Version 2 is one hierarchy; those of version 1 need a directory each. */
+    if (all && all->next &&
+        mount("tmpfs", "/sys/fs/cgroup", "tmpfs", SECURE, "mode=755") == -1)
+        die("mount /sys/fs/cgroup");
+    for (const struct cgroup *c = all; c; c = c->next) {
+        const char *target = cgroup_mount_point(all, c);
+        const char *type = c->version == 1 ? "cgroup" : "cgroup2";
+        if (target && mount(type, target, type, SECURE | MS_RDONLY,
+                            c->version == 1 ? c->controllers : NULL) == -1)
+            die("mount %s", target);
+    }
+    if (all && all->next)
+        make_read_only(AT_FDCWD, "/sys/fs/cgroup", 0);
+}
+
+/* The bridge is set up last: one that is down was never finished. */
+static void make_bridge(void)
+{
+    network.subnet = choose_subnet(subnets, PREFIX);
+    save_forwarding(&network);
+    add_bridge(BRIDGE);
+    mark_network(BRIDGE, &network);
+    add_address(BRIDGE, network.subnet + 1, PREFIX);
+    /* No container can announce itself to the host as an IPv6 router. */
+    write_sysctl("net/ipv6/conf/" BRIDGE "/accept_ra", 0);
+    enable_forwarding(&network);
+    load_nft_rules(BRIDGE,
+                   xasprintf(nat_rules, address_text(network.subnet), PREFIX));
+    set_link_up(BRIDGE);
+}
+
+static void remove_bridge(void)
+{
+    unload_nft_rules("mini-container");
+    restore_forwarding(&network);
+    delete_link(BRIDGE);
+}
+
+/* The last one out removes it all. Our end of the veth pair goes by itself,
+ * with the namespace of the other; to delete it takes longer than all the rest.
+ */
+static void leave_network(void)
+{
+    lock_network();
+    if (!release_address() && find_network(BRIDGE, &network))
+        remove_bridge();
+    unlock_network();
+}
+
+/* A bridge that nobody uses was left by a container killed with its parent. */
+static void join_network(void)
+{
+    atexit(leave_network);
+    lock_network();
+    bool found = find_network(BRIDGE, &network), used = is_network_used();
+    if (found && !used)
+        remove_bridge();
+    if (!found || !used)
+        make_bridge();
+    claim_address(&network, PREFIX);
+    unlock_network();
+}
+
+/* In the container, whose end of the veth pair is there by now. */
+static void configure_network(enum network_mode mode)
+{
+    if (mode != NETWORK_HOST)
+        set_link_up("lo");
+    if (mode != NETWORK_BRIDGE)
+        return;
+    add_address("eth0", network.address, PREFIX);
+    set_link_up("eth0");
+    add_default_route(network.subnet + 1);
+}
+
+/* The first process of the container: sets it up, then becomes COMMAND. */
+static int container_main(void *argument)
+{
+    struct container *container = argument;
+
+    die_with_parent(container);
+    join_cgroups(container->cgroups);
+    close_inherited_files();
+    make_mounts_private();
+    prepare_etc(container->options.hostname, address_text(network.address));
+    open_volumes(container->options.volumes);
+    enter_rootfs(container->options.rootfs, container->options.chroot);
+    mount_proc();
+    mount_tmp();
+    furnish_rootfs();
+    configure_network(container->options.network);
+    set_hostname(container->options.hostname);
+    mount_mqueue();
+    mount_shm();
+    cover_kernel_files();
+    mount_cgroups(container->cgroups);
+    attach_volumes(etc_files);
+    attach_volumes(container->options.volumes);
+    if (container->options.read_only)
+        make_read_only(AT_FDCWD, "/", 0);
+    replace_environment(&container->options);
+    if (container->options.workdir && chdir(container->options.workdir) == -1)
+        die("chdir %s", container->options.workdir);
+    exec_command(container->options.command);
+}
+
+/* Version 2: the child is born in the cgroup. Unlike clone(2), clone3(2) here
+ * returns twice, as fork(2) does: no function is called, on no other stack. */
+static pid_t clone_into_cgroup(struct container *container, void *stack_end,
+                               int flags)
+{
+    const struct cgroup *c = own_cgroup(container->cgroups, NULL);
+
+    if (!c)
+        return clone(container_main, stack_end, flags, container);
+    struct clone_args args = {.flags = (flags & ~CSIGNAL) | CLONE_INTO_CGROUP,
+                              .exit_signal = flags & CSIGNAL,
+                              .cgroup = c->fd};
+    pid_t pid = clone3(&args, sizeof(args));
+    if (pid == 0)
+        _exit(container_main(container));
+    return pid;
+}
+
+int main(int argc, char *argv[])
+{
+    /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
+     * stack grows downwards, so the child is given the end of it. */
+    static char stack[STACK_SIZE] __attribute__((aligned(16)));
+    struct container container = prepare_container(7, argc, argv);
+
+    /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
+     * Without CLONE_VM the child works on a copy of the parent's memory. */
+    int flags =
+        SIGCHLD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
+
+    if (container.options.network != NETWORK_HOST)
+        flags |= CLONE_NEWNET;
+    limit_resources(&container);
+    if (container.options.network == NETWORK_BRIDGE)
+        join_network();
+    pid_t pid = clone_into_cgroup(&container, stack + STACK_SIZE, flags);
+    if (pid == -1)
+        die("clone");
+    if (container.options.network == NETWORK_BRIDGE)
+        add_veth(BRIDGE, "eth0", pid);
+
+    release_container(&container, pid);
+    int status = wait_for_container(pid);
+    report_cgroups(container.cgroups, counters, container.options.memory_text);
+    return status;
+}
