@@ -33,7 +33,8 @@ formatted() {
 }
 
 builds_with() {
-    make -j2 BUILD="build/check-$1" CC="$1" stages test-programs
+    make -j2 BUILD="build/check-$1" CC="$1" stages test-programs \
+        "build/check-$1/floor" "build/check-$1/bench"
 }
 
 tidy() {

@@ -2,6 +2,9 @@
 #define _GNU_SOURCE
 #include "harness.h"
 
+#include "cgroups.h"
+#include "network.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +27,7 @@
 enum { TIME_LIMIT_MS = 30000, MOST_LIVE = 64 };
 
 int stage;
+char shared_mark;
 
 static char build_directory[PATH_MAX];
 static char scratch_directory[] = "/var/tmp/container-test-XXXXXX";
@@ -399,7 +403,8 @@ static int end_test(void **state)
         kill(*child, SIGKILL);
         waitpid(*child, NULL, __WALL);
     }
-    return 0;
+    clear_test_cgroups();
+    return stage >= 7 && !enter_test_network() ? -1 : 0;
 }
 
 /* --- looking from outside ------------------------------------------------- */
@@ -560,6 +565,10 @@ char *host_state(void)
                            "/dev/mqueue", "/run"};
     for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
         state = format("%s== %s\n%s", state, trees[i], tree_of(trees[i]));
+    if (stage >= 6)
+        state = format("%s== cgroups\n%s", state, cgroups_state());
+    if (stage >= 7)
+        state = format("%s== network\n%s", state, network_state());
     state = format("%s== children\n", state);
     for (pid_t *child = children_of(getpid()); *child; child++)
         if (exists(*child))
@@ -609,8 +618,16 @@ void assert_lacks(const char *text, const char *part)
 
 void assert_text(const char *text, const char *expected)
 {
-    if (strcmp(text, expected) != 0)
-        fail_msg("expected:\n%s\ngot:\n%s", expected, text);
+    size_t same = 0; /* characters, to the beginning of a line */
+
+    if (strcmp(text, expected) == 0)
+        return;
+    for (size_t i = 0; text[i] && text[i] == expected[i]; i++)
+        if (text[i] == '\n')
+            same = i + 1;
+    /* The ends first that differ: cmocka cuts what is long. */
+    fail_msg("after %zu equal characters, expected:\n%.400s\ngot:\n%s", same,
+             expected + same, text + same);
 }
 
 void assert_status(struct result result, int status)
@@ -656,7 +673,9 @@ static int set_up_host(void **state)
         mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
         !mkdtemp(scratch_directory) ||
         mount("scratch", scratch_directory, "tmpfs", 0, "mode=755") == -1 ||
-        mount("none", "/", NULL, MS_REC | MS_SHARED, NULL) == -1) {
+        mount("none", "/", NULL, MS_REC | MS_SHARED, NULL) == -1 ||
+        (stage >= 6 && !enter_test_cgroups()) ||
+        (stage >= 7 && !enter_test_network())) {
         print_error("harness: %s\n", strerror(errno));
         return -1;
     }
@@ -668,6 +687,7 @@ static int set_up_host(void **state)
 static int tear_down_host(void **state)
 {
     (void)state;
+    leave_test_cgroups();
     umount2(scratch_directory, MNT_DETACH);
     rmdir(scratch_directory);
     return 0;
@@ -689,13 +709,18 @@ int test_main(int argc, char *argv[], int own_stage, const char *name,
     stage = argc > 1 ? atoi(argv[1]) : own_stage;
     snprintf(own_name, sizeof(own_name), "%s%s%s", name,
              argc > 1 ? " on stage " : "", argc > 1 ? argv[1] : "");
-    memcpy(copies, tests, sizeof(copies));
-    for (size_t i = 0; i < count; i++)
-        if (!copies[i].teardown_func)
-            copies[i].teardown_func = end_test;
+    size_t chosen = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (stage != own_stage && tests[i].initial_state == &shared_mark)
+            continue;
+        copies[chosen] = tests[i];
+        if (!copies[chosen].teardown_func)
+            copies[chosen].teardown_func = end_test;
+        chosen++;
+    }
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of a container come to us */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0}); /* no core files */
-    return _cmocka_run_group_tests(own_name, copies, count, set_up_host,
+    return _cmocka_run_group_tests(own_name, copies, chosen, set_up_host,
                                    tear_down_host);
 }

@@ -6,7 +6,9 @@
  *
  * Everything happens in a mount namespace of the test's own, in which every
  * mount is shared, as systemd makes them on most hosts: a container that
- * forgets to make its mounts private is caught by that.
+ * forgets to make its mounts private is caught by that. From stage 6 on it
+ * happens in cgroups of the test's own as well, from stage 7 on in a network
+ * namespace of its own, a new one for each test.
  *
  * All functions assert in the process that runs cmocka. Strings and arrays
  * that they return are freed when the test program ends.
@@ -27,8 +29,12 @@
  * program proves that stage 5 keeps what stage 3 proved. */
 extern int stage;
 
+/* The initial state of tests that stand in the table of every stage. */
+extern char shared_mark;
+
 /* main() of every test file: `test_stage03` tests stage 3, `test_stage03 5`
- * does the same tests on the program of stage 5. Returns the number of tests
+ * does the same tests on the program of stage 5, less the shared
+ * ones, which that stage has in its own table. Returns the number of tests
  * that failed. */
 int test_main(int argc, char *argv[], int own_stage, const char *name,
               const struct CMUnitTest *tests, size_t count);
@@ -122,9 +128,10 @@ char *mounts_of(pid_t pid);
 
 /* Everything of the host that a stage could change and must not: mounts,
  * hostname, System V and POSIX IPC objects, the files of the rootfs and of
- * /run, /tmp and /dev/shm, this process's children. Those include every orphan
- * of a container: the test program is their reaper, see PR_SET_CHILD_SUBREAPER
- * in prctl(2). To be taken before and after; compare with
+ * /run, /tmp and /dev/shm, this process's children; from stage 6 on the cgroups
+ * and from stage 7 on the network. The children include every orphan of a
+ * container: the test program is their reaper, see PR_SET_CHILD_SUBREAPER in
+ * prctl(2). To be taken before and after; compare with
  * assert_host_unchanged(). */
 char *host_state(void);
 void assert_host_unchanged(const char *before);

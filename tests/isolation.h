@@ -26,6 +26,9 @@ struct result run_file(const char *file, char *const arguments[]);
 /* Starts a COMMAND that sleeps and handles no signal; returns when it does. */
 struct live start_sleep(void);
 
+/* The same, with options of the stage, ended by NULL. */
+struct live start_sleep_with(char *const words[]);
+
 /* The last line of MOUNTS (see mounts_of) that is mounted at POINT, the one
  * that is seen there; NULL if there is none. */
 char *mount_at(const char *mounts, const char *point);
@@ -37,6 +40,13 @@ char *mount_points(const char *mounts);
  * not after 30 seconds. */
 void wait_until(bool (*done)(const void *), const void *argument,
                 const char *what);
+
+/* Runs the stage with WORDS (ended by NULL) as options again and again; each
+ * time another one of CALLS fails, as often as the stage makes it before
+ * COMMAND runs. Each must end in status 125 and leave nothing. Returns how many
+ * failed.
+ */
+int fail_each_call(const char *const calls[], char *const words[]);
 
 #define ISOLATION_TESTS(TEST)                                   \
     TEST(the_mnt_namespace_is_isolated_from_stage_2_on),        \
@@ -96,8 +106,10 @@ void wait_until(bool (*done)(const void *), const void *argument,
     ISOLATION_TESTS(TEST), COMMAND_TESTS(TEST), OPTION_TESTS(TEST), \
         OUTPUT_TESTS(TEST), UNDO_TESTS(TEST)
 
-/* The rows for a table of struct CMUnitTest. */
-#define SHARED_TESTS       SHARED_TEST_LIST(cmocka_unit_test)
+/* The rows for a table of struct CMUnitTest. They are marked: see test_main().
+ */
+#define SHARED_TEST(name)  cmocka_unit_test_prestate(name, &shared_mark)
+#define SHARED_TESTS       SHARED_TEST_LIST(SHARED_TEST)
 
 /* Declares all of them, as void NAME(void **state). */
 #define DECLARE_TEST(name) name(void **state)

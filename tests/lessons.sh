@@ -5,8 +5,8 @@
 # lessons show: tests/lessons.sh [README]...
 #
 # What is typed: the lines that begin with "$ " in the console blocks, in a copy
-# of the tree, by root and so without sudo, in mount, UTS and IPC namespaces of
-# their own. Left out: blocks that need a second terminal, the sections that ask
+# of the tree, by root and so without sudo, in mount, UTS, IPC and network namespaces
+# of their own. Left out: blocks that need a second terminal, the sections that ask
 # to break the code, strace (the lessons show the lines that matter), ipcrm (it
 # takes a number) and, where the host has no /dev/mqueue, what is about it.
 # What is compared: every line, with numbers and the copy's path made equal,
@@ -16,8 +16,9 @@ cd "$(dirname "$0")/.."
 [ "$(id -u)" -eq 0 ] || { echo "lessons: needs root" >&2; exit 1; }
 [ $# -gt 0 ] || set -- stage*/README.md
 if [ -z "${LESSONS_APART:-}" ]; then
-    LESSONS_APART=1 exec unshare --mount --uts --ipc "$0" "$@"
+    LESSONS_APART=1 exec unshare --mount --uts --ipc --net "$0" "$@"
 fi
+build/rootfs/bin/busybox ip link set lo up
 
 # The lessons call make themselves, and not as a part of make lessons.
 unset MAKEFLAGS MFLAGS MAKELEVEL

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The test program's own network namespace: the "host" of the containers of
+ * stage 7. Nothing that they make there is seen by the machine.
+ */
+#ifndef TESTS_NETWORK_H
+#define TESTS_NETWORK_H
+
+#include <stdbool.h>
+
+/* Enters a new network namespace, in which lo is up and nothing else is.
+ * Returns false with errno if that fails. */
+bool enter_test_network(void);
+
+/* Links, addresses, routes, nft rules and sysctls of the namespace. The host
+ * end of an ended container's veth pair goes some 20 ms after it: waits for
+ * that first. */
+char *network_state(void);
+
+#endif
