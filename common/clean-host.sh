@@ -23,9 +23,12 @@ done
 
 # A start mends the network, and its end removes it; version 2 controllers that
 # were enabled for containers are disabled. The host's own root will do.
-bridge=$([ -e /sys/class/net/mini0 ] && echo yes || echo no)
+has_bridge() {
+    grep -q '^ *mini0:' /proc/net/dev
+}
+bridge=$(has_bridge && echo yes || echo no)
 "$1" --quiet --chroot --rootfs / true
-if [ $bridge = yes ] && [ ! -e /sys/class/net/mini0 ]; then
+if [ "$bridge" = yes ] && ! has_bridge; then
     echo "removed the bridge mini0 and its rules"
     undone=1
 fi
