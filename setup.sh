@@ -63,6 +63,8 @@ need_for_testing() {
         libcmocka-dev libcmocka-devel cmocka cmocka-dev
     need "command -v strace" strace strace strace strace
     need "command -v bash" bash bash bash bash
+    need "PATH=$PATH:/usr/sbin:/sbin command -v ip" \
+        iproute2 iproute iproute2 iproute2
     need "find /dev/null -printf x" findutils findutils findutils findutils
 }
 
