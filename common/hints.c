@@ -87,6 +87,9 @@ static const struct hint {
     {"netlink", EOPNOTSUPP, NULL,
      "this kernel has no bridge or no veth: modprobe bridge veth; or --network "
      "none"},
+    {"sysctl", EROFS, NULL,
+     "/proc/sys is read-only, as in a container: --network none or host does "
+     "without"},
     {"cgroup", EROFS, NULL,
      "cgroups are mounted read-only here, as Docker does: docker run "
      "--privileged"},

@@ -214,7 +214,9 @@ void restore_forwarding(const struct network *network)
     char *text = xstrdup(network->forwarding), *next;
     char *word = strtok_r(text, " ", &next);
 
-    if (word && strcmp(word, "0") == 0) {
+    /* Where it is not on, it was never switched on, or is off again. */
+    if (word && strcmp(word, "0") == 0 &&
+        read_sysctl("net/ipv4/ip_forward") == 1) {
         write_sysctl("net/ipv4/ip_forward", 0);
         word = strtok_r(NULL, " ", &next);
         if (word)

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -968,6 +969,24 @@ static void a_parent_killed_at_any_request_is_mended(void **state)
     }
 }
 
+/* What a container of stage 5 has, for one. */
+static void a_read_only_proc_sys_is_refused_and_leaves_no_bridge(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    int bound = mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL);
+    int sealed =
+        mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
+    struct result result = run_quiet("true");
+
+    assert_return_code(umount2("/proc/sys", MNT_DETACH), errno);
+    assert_return_code(bound, errno);
+    assert_return_code(sealed, errno);
+    assert_status(result, 125);
+    assert_message(result, "Read-only file system", "--network none");
+    assert_host_unchanged(before);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(none_has_a_loopback_that_is_up_and_nothing_else),
     cmocka_unit_test(none_makes_nothing_on_the_host),
@@ -1013,6 +1032,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_failure_of_any_call_leaves_no_network),
     cmocka_unit_test(a_parent_killed_at_any_request_is_mended),
     SHARED_TESTS,
+    cmocka_unit_test(a_read_only_proc_sys_is_refused_and_leaves_no_bridge),
 };
 
 int main(int argc, char *argv[])
