@@ -122,21 +122,26 @@ static struct cgroup *read_mount(char *line, const char *own)
     return cgroup;
 }
 
-/* Opens a directory and locks it; the lock ends with the descriptor. With
- * LOCK_NB returns -1 if somebody else has the lock. */
-static int lock_directory(const char *path, int flags)
+/* Opens a directory and locks it; the lock ends with the descriptor. FLAGS can
+ * be LOCK_NB: not to wait for it. Returns -1 on failure. See flock(2). */
+static int try_lock(const char *path, int flags)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd == -1) {
-        if (flags & LOCK_NB)
-            return -1;
-        die("cgroup %s", path);
-    }
-    if (flock(fd, LOCK_EX | flags) == -1) {
-        close(fd);
-        return -1;
-    }
+    if (fd == -1 || flock(fd, LOCK_EX | flags) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int lock_directory(const char *path)
+{
+    int fd = try_lock(path, 0);
+
+    if (fd == -1)
+        die("lock cgroup %s", path);
     return fd;
 }
 
@@ -152,7 +157,7 @@ static bool remove_stale(const char *parent)
         if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
             continue;
         char *path = xasprintf("%s/%s", parent, entry->d_name);
-        int fd = lock_directory(path, LOCK_NB);
+        int fd = try_lock(path, LOCK_NB);
         if (fd == -1 || rmdir(path) == -1)
             left = true;
         if (fd != -1)
@@ -329,22 +334,40 @@ static void make_directory(struct cgroup *cgroup)
         path = xasprintf("%s/%s%d.%d", cgroup->parent, prefix, getpid(), n);
     }
     cgroup->directory = path;
-    cgroup->fd = lock_directory(path, 0);
+    cgroup->fd = lock_directory(path);
+}
+
+/* Also where this container will have no cgroup. A directory's link count is
+ * two and one for each directory in it: mostly there is nothing to look at. */
+static void clean_hierarchies(const struct cgroup *c)
+{
+    struct stat st;
+
+    for (; c; c = c->next) {
+        if (stat(c->parent, &st) == -1 || st.st_nlink <= 2)
+            continue;
+        int lock = lock_directory(c->mount);
+        remove_stale(c->parent);
+        close(lock);
+    }
 }
 
 struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
 {
-    struct cgroup *cgroup = hierarchy_of(all, controller);
+    struct cgroup *cgroup;
 
+    if (!controller)
+        clean_hierarchies(all);
+    cgroup = hierarchy_of(all, controller);
     if (!cgroup || (!controller && all->next))
         return NULL;
+    if (cgroup->directory && cgroup->version == 1)
+        return cgroup;
     if (!made) {
         made = all;
         atexit(remove_cgroups);
     }
-    int lock = lock_directory(cgroup->mount, 0);
-    if (!cgroup->directory)
-        remove_stale(cgroup->parent);
+    int lock = lock_directory(cgroup->mount);
     if (cgroup->version == 2 && controller)
         enable_controller(cgroup, controller);
     if (!cgroup->directory)
@@ -431,18 +454,19 @@ void report_cgroups(struct cgroup *all, const struct counter *counters,
 
     for (const struct counter *k = counters; k->controller; k++) {
         const struct cgroup *c = own_cgroup(all, k->controller);
-        long long n =
-            c ? read_cgroup(c, c->version == 1 ? k->v1_file : k->v2_file,
-                            k->word)
-              : -1;
+        bool oom = k->word && strcmp(k->word, "oom_kill") == 0;
+        long long n = -1;
 
+        if (c && (oom || narrating))
+            n = read_cgroup(c, c->version == 1 ? k->v1_file : k->v2_file,
+                            k->word);
         if (n == -1)
             continue;
         longer = xasprintf("%s%s %lld %s", line, comma, n, k->meaning);
         free(line);
         line = longer;
         comma = ",";
-        if (n > 0 && k->word && strcmp(k->word, "oom_kill") == 0)
+        if (n > 0 && oom)
             warn("killed by the kernel: out of memory (limit %s)", limit);
     }
     if (*comma)
@@ -455,7 +479,7 @@ void remove_cgroups(void)
     for (struct cgroup *c = made; c; c = c->next) {
         if (!c->directory && c->version == 1)
             continue;
-        int lock = lock_directory(c->mount, 0);
+        int lock = try_lock(c->mount, 0); /* or without */
         if (c->directory) {
             if (rmdir(c->directory) == -1)
                 warn("cgroup %s: %s", c->directory, strerror(errno));

@@ -41,10 +41,11 @@ struct cgroup *find_cgroups(void);
  * NULL: in the version 2 hierarchy, without a controller), enables CONTROLLER
  * there, and returns it; NULL if CONTROLLER is NULL and version 2 is not the
  * only one that is mounted. A second call for the same hierarchy makes no
- * second one. It is removed when the process ends by exit(3). Where ours is
- * made, what earlier runs left is removed: directories with our name that
- * nobody has locked and nobody is in. Dies, with nothing left behind, if no
- * hierarchy has the controller or it cannot be enabled. */
+ * second one. It is removed when the process ends by exit(3). With NULL, what
+ * earlier runs left in any hierarchy is removed: directories with our name,
+ * beside which ours would be made, that nobody has locked and nobody is in.
+ * Dies, with nothing left behind, if no hierarchy has the controller or it
+ * cannot be enabled. */
 struct cgroup *make_cgroup(struct cgroup *all, const char *controller);
 
 /* Returns the container's cgroup in the hierarchy that has CONTROLLER (NULL:

@@ -402,6 +402,14 @@ static void end_alive(void)
     }
 }
 
+static struct entry *find(int variant)
+{
+    for (int i = 0; i < entry_count; i++)
+        if (entries[i].variant == variant)
+            return &entries[i];
+    abort();
+}
+
 static void measure_growth(int runs)
 {
     static const int counts[] = {1, 10, 100, 300}, lives[] = {1, 100, 300};
@@ -416,20 +424,21 @@ static void measure_growth(int runs)
                 ms);
         comma = ",";
     }
-    printf("\nalive     one more, median ms\n");
+    printf("\nalive     one more, median ms     floor\n");
     fprintf(json, "],\n\"one_more\":[");
     for (int i = 0; i < 3; i++) {
-        struct entry one = {.program = "stage07", .variant = NETWORK};
-        one.words[0] = text("%s/stage07", build);
-        one.words[1] = "-q";
-        one.words[2] = "/bin/true";
+        /* The first two of the variant NETWORK: the floor, and stage 7. */
+        struct entry floor = *find(NETWORK), one = *(find(NETWORK) + 1);
+
+        floor.runs = one.runs = 0;
         keep_alive(lives[i]);
-        for (int run = 0; run < runs; run++)
+        for (int run = 0; run < runs; run++) {
+            measure(&floor);
             measure(&one);
-        double ms = median(&one);
-        printf("%-9d %9.2f\n", lives[i], ms);
-        fprintf(json, "%s{\"alive\":%d,\"median_ms\":%.3f}", i ? "," : "",
-                lives[i], ms);
+        }
+        printf("%-9d %19.2f %9.2f\n", lives[i], median(&one), median(&floor));
+        fprintf(json, "%s{\"alive\":%d,\"median_ms\":%.3f,\"floor_ms\":%.3f}",
+                i ? "," : "", lives[i], median(&one), median(&floor));
     }
     fprintf(json, "]}\n");
 }
