@@ -15,8 +15,7 @@ CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_moun
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
 COMMON  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
-HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_% \
-             tests/bench.c tests/floor.c,$(wildcard tests/*.c)))
+HARNESS := $(addprefix $(BUILD)/tests/,harness.o isolation.o cgroups.o network.o)
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage0$(n))
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 
@@ -40,6 +39,7 @@ help:
 #: make testN     the same for stage N alone
 #: make lessons   type the lessons' commands, compare what they print
 #: make check     format, warnings, static analysis, the rules for stages
+#: make faults    let every kernel call fail, kill the parent at each of them
 #: make bench     what a start costs, beside the bare kernel calls and others
 #: make clean     remove what was built
 #: make clean-host  undo what a killed container may have left on the host
@@ -124,6 +124,18 @@ test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 test: test-needs
 	@$(SUDO)tests/run.sh $(TESTS:%=$(BUILD)/tests/test_%) \
 	    $(LATER:%="$(BUILD)/tests/test_% 7")
+
+$(BUILD)/tests/faults: $(BUILD)/tests/faults.o $(HARNESS)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
+
+$(BUILD)/tests/inject: $(BUILD)/tests/inject.o
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+.PHONY: faults
+faults: $(BUILD)/tests/faults $(BUILD)/tests/inject test-needs
+	@$(SUDO)tests/run.sh $(STAGES:%="$(BUILD)/tests/faults %")
 
 $(BUILD)/floor: $(BUILD)/tests/floor.o
 	@echo "  LINK  $@"

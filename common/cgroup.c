@@ -26,6 +26,7 @@ static const char prefix[] = "mini-container.";
 static const char mark[] = "trusted.mini-container";
 
 static struct cgroup *made; /* all hierarchies, once a cgroup is made */
+static int lock = -1;       /* of the hierarchy that is being changed */
 
 /* Whether WORD is one of LIST, which SEPARATOR divides. */
 static bool has_word(const char *list, const char *word, char separator)
@@ -143,6 +144,18 @@ static int lock_directory(const char *path)
     if (fd == -1)
         die("lock cgroup %s", path);
     return fd;
+}
+
+/* Whoever makes or removes directories of ours has this lock. */
+static void lock_hierarchy(const struct cgroup *cgroup)
+{
+    lock = lock_directory(cgroup->mount);
+}
+
+static void unlock_hierarchy(void)
+{
+    close(lock);
+    lock = -1;
 }
 
 /* Removes directories of ours that nobody holds. Returns whether one is left.
@@ -346,9 +359,9 @@ static void clean_hierarchies(const struct cgroup *c)
     for (; c; c = c->next) {
         if (stat(c->parent, &st) == -1 || st.st_nlink <= 2)
             continue;
-        int lock = lock_directory(c->mount);
+        lock_hierarchy(c);
         remove_stale(c->parent);
-        close(lock);
+        unlock_hierarchy();
     }
 }
 
@@ -367,12 +380,12 @@ struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
         made = all;
         atexit(remove_cgroups);
     }
-    int lock = lock_directory(cgroup->mount);
+    lock_hierarchy(cgroup);
     if (cgroup->version == 2 && controller)
         enable_controller(cgroup, controller);
     if (!cgroup->directory)
         make_directory(cgroup);
-    close(lock);
+    unlock_hierarchy();
     return cgroup;
 }
 
@@ -476,10 +489,12 @@ void report_cgroups(struct cgroup *all, const struct counter *counters,
 
 void remove_cgroups(void)
 {
+    if (lock != -1)
+        unlock_hierarchy(); /* a failure under the lock ends in here */
     for (struct cgroup *c = made; c; c = c->next) {
         if (!c->directory && c->version == 1)
             continue;
-        int lock = try_lock(c->mount, 0); /* or without */
+        lock = try_lock(c->mount, 0); /* or without */
         if (c->directory) {
             if (rmdir(c->directory) == -1)
                 warn("cgroup %s: %s", c->directory, strerror(errno));
@@ -489,6 +504,6 @@ void remove_cgroups(void)
         }
         if (c->version == 2)
             disable_controllers(c);
-        close(lock);
+        unlock_hierarchy();
     }
 }

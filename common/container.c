@@ -68,7 +68,11 @@ void wait_for_parent(struct container *container)
      * closed, a dead parent means end of file; and if it died after it had
      * sent the byte, the end is seen behind the byte. */
     close(container->pipe[1]);
-    if (read(container->pipe[0], &byte, 1) != 1 || poll(&end, 1, 0) != 0)
+    ssize_t n = read(container->pipe[0], &byte, 1);
+    int ended = n == 1 ? poll(&end, 1, 0) : 1;
+    if (n == -1 || ended == -1)
+        die("wait for the parent");
+    if (ended)
         _exit(EXIT_SETUP);
     if (narrating)
         narrate_held();
@@ -154,7 +158,10 @@ int wait_for_container(pid_t pid)
             narrate_note("still there after %d seconds", STOP_GRACE_SECONDS);
             kill(pid, SIGKILL);
         } else if (signal == SIGCHLD) {
-            if (waitpid(pid, &status, WNOHANG) == pid)
+            pid_t ended = waitpid(pid, &status, WNOHANG);
+            if (ended == -1)
+                die("waitpid %d", pid);
+            if (ended == pid)
                 break;
         } else if (signal == SIGTSTP) {
             stop_with_terminal();

@@ -6,6 +6,7 @@
 #include "files.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,8 @@ static char *usable_servers(const char *path)
     char *to = text;
     bool usable = false, loopback;
 
+    if (!text && errno != ENOENT)
+        die("read %s", path);
     if (!text)
         return NULL;
     for (const char *line = text, *next; *line; line = next) {

@@ -152,6 +152,8 @@ static int read_sysctl(const char *name)
     char *path = xasprintf("/proc/sys/%s", name), *text = read_file(path);
     int value = text ? (int)strtol(text, NULL, 10) : -1;
 
+    if (!text && errno != ENOENT)
+        die("sysctl %s", name);
     free(path);
     free(text);
     return value;

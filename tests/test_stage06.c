@@ -755,8 +755,9 @@ static void a_failing_set_up_leaves_no_cgroup(void **state)
 
 static void a_failure_of_any_call_leaves_no_cgroup(void **state)
 {
-    static const char *const calls[] = {"mkdir", "write", "clone",   "clone3",
-                                        "prctl", "mount", "unshare", NULL};
+    static const char *const calls[] = {"mkdir",  "write",   "clone",
+                                        "clone3", "flock",   "prctl",
+                                        "mount",  "unshare", NULL};
 
     (void)state;
     /* 3 directories, 3 limits, 3 joined, and the rest */

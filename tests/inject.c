@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Makes one system call of a stage fail, or kills its parent there.
+ *
+ *     inject list FILE PROGRAM [ARG]...
+ *     inject ROLE CALL N ERRNO PROGRAM [ARG]...
+ *
+ * The first writes to FILE, one a line, what the parent ("host") and the first
+ * process of the container call: "host openat 3", the third openat of the
+ * host's process. A line "exec" stands where the container becomes COMMAND.
+ * The second runs PROGRAM once more, and that call does not happen: it returns
+ * ERRNO, a number. With "kill" as ERRNO the parent is sent SIGKILL before it.
+ * Ends as the parent ends, once all processes have; 98: the call was not made,
+ * 99: not ended after 20 seconds.
+ *
+ * strace(1) can inject as well, but counts for all processes alike. ptrace(2)
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BROKEN = 97, NOT_REACHED, HUNG, TIME_LIMIT_S = 20 };
+enum { MOST_PROCESSES = 64, MOST_CALLS = 512 };
+
+#define CALL(name)        \
+    {                     \
+        SYS_##name, #name \
+    }
+
+/* The names of what may fail. What is missing here cannot (getpid), says so in
+ * another way (brk), happens all the same (close), is of the C library's start
+ * (set_robust_list), or ends the process. */
+static const struct {
+    long number;
+    const char *name;
+} names[] = {
+    CALL(bind),          CALL(chdir),          CALL(chroot),
+    CALL(clone),         CALL(clone3),         CALL(close_range),
+    CALL(execve),        CALL(faccessat),      CALL(faccessat2),
+    CALL(fchdir),        CALL(fcntl),          CALL(flock),
+    CALL(fstat),         CALL(getdents64),     CALL(getsockname),
+    CALL(getxattr),      CALL(ioctl),          CALL(kill),
+    CALL(lseek),         CALL(memfd_create),   CALL(mkdirat),
+    CALL(mknodat),       CALL(mmap),           CALL(mount),
+    CALL(mount_setattr), CALL(move_mount),     CALL(munmap),
+    CALL(newfstatat),    CALL(open_tree),      CALL(openat),
+    CALL(pipe2),         CALL(pivot_root),     CALL(ppoll),
+    CALL(prctl),         CALL(read),           CALL(readlinkat),
+    CALL(recvfrom),      CALL(recvmsg),        CALL(removexattr),
+    CALL(rt_sigaction),  CALL(rt_sigprocmask), CALL(rt_sigtimedwait),
+    CALL(sendto),        CALL(sethostname),    CALL(setpgid),
+    CALL(setxattr),      CALL(socket),         CALL(symlinkat),
+    CALL(umount2),       CALL(unlinkat),       CALL(unshare),
+    CALL(wait4),         CALL(write),
+#ifdef SYS_open /* what younger architectures have only with "at" */
+    CALL(access),        CALL(dup2),           CALL(getpgrp),
+    CALL(mkdir),         CALL(mknod),          CALL(open),
+    CALL(poll),          CALL(readlink),       CALL(rmdir),
+    CALL(stat),          CALL(symlink),
+#endif
+};
+
+enum role { NEW, HOST, CONTAINER };
+
+static const char *const roles[] = {"new", "host", "container"};
+
+static struct process {
+    pid_t pid;
+    enum role role;
+    int counts[MOST_CALLS]; /* how often each call was made */
+    bool begun;             /* the C library has started */
+    bool failing;           /* the call from which it returns next */
+} processes[MOST_PROCESSES];
+
+static struct {
+    const char *role, *call;
+    int n, error;
+    bool kill, reached;
+} fault;
+
+static FILE *list;
+static pid_t host;
+
+static _Noreturn void stop(const char *what)
+{
+    fprintf(stderr, "inject: %s: %s\n", what, strerror(errno));
+    exit(BROKEN);
+}
+
+static struct process *process_of(pid_t pid)
+{
+    for (struct process *p = processes; p < processes + MOST_PROCESSES; p++)
+        if (p->pid == pid)
+            return p;
+    for (struct process *p = processes; p < processes + MOST_PROCESSES; p++)
+        if (p->pid == 0) {
+            *p = (struct process){.pid = pid};
+            return p;
+        }
+    errno = EAGAIN;
+    stop("too many processes");
+}
+
+static const char *name_of(unsigned long long number)
+{
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if ((unsigned long long)names[i].number == number)
+            return names[i].name;
+    return NULL;
+}
+
+/* --- registers ------------------------------------------------------------ */
+
+/* On entry: there is no call of the number -1, so that none is made. */
+static void skip_call(pid_t pid)
+{
+#ifdef __x86_64__
+    ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, orig_rax),
+           -1L);
+#elif defined(__aarch64__)
+    int number = -1;
+    struct iovec data = {&number, sizeof(number)};
+    ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &data);
+#else
+#error "write down here how this architecture returns from a call"
+#endif
+}
+
+static void set_result(pid_t pid, long result)
+{
+    struct user_regs_struct registers;
+    struct iovec data = {&registers, sizeof(registers)};
+
+    ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &data);
+#ifdef __x86_64__
+    registers.rax = (unsigned long long)result;
+#else
+    registers.regs[0] = (unsigned long long)result;
+#endif
+    ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &data);
+}
+
+/* --- stops ---------------------------------------------------------------- */
+
+/* Returns whether the process is of no interest: a child of the host that is
+ * not the container, which begins with prctl(2), is nft(8). */
+static bool enter_call(struct process *p, unsigned long long number)
+{
+    const char *name = name_of(number);
+    bool begun = p->begun;
+
+    if (p->role == NEW && number != SYS_prctl)
+        return true;
+    if (p->role == NEW) {
+        p->role = CONTAINER;
+        begun = p->begun = true;
+    }
+    if (number == SYS_set_tid_address)
+        p->begun = true;
+    if (!name || number >= MOST_CALLS)
+        return false;
+    int n = ++p->counts[number];
+    if (list && begun)
+        fprintf(list, "%s %s %d\n", roles[p->role], name, n);
+    if (!fault.call || strcmp(fault.role, roles[p->role]) != 0 ||
+        strcmp(fault.call, name) != 0 || fault.n != n)
+        return false;
+    fault.reached = true;
+    if (fault.kill)
+        kill(host, SIGKILL);
+    else
+        skip_call(p->pid);
+    p->failing = !fault.kill;
+    return false;
+}
+
+static void on_call(struct process *p)
+{
+    struct __ptrace_syscall_info info;
+    bool other = false;
+
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, p->pid, sizeof(info), &info) == -1)
+        return; /* killed meanwhile */
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+        other = enter_call(p, info.entry.nr);
+    else if (p->failing)
+        set_result(p->pid, -fault.error);
+    if (info.op == PTRACE_SYSCALL_INFO_EXIT)
+        p->failing = false;
+    ptrace(other ? PTRACE_DETACH : PTRACE_SYSCALL, p->pid, 0, 0);
+    if (other)
+        p->pid = 0;
+}
+
+/* Every change of a process that is traced. */
+static void on_stop(struct process *p, int status)
+{
+    int number = WSTOPSIG(status), event = status >> 16;
+
+    if (number == (SIGTRAP | 0x80)) {
+        on_call(p);
+    } else if (event == PTRACE_EVENT_EXEC && p->role == CONTAINER) {
+        if (list)
+            fprintf(list, "exec\n");
+        ptrace(PTRACE_DETACH, p->pid, 0, 0);
+        p->pid = 0;
+    } else {
+        /* A new process begins with a SIGSTOP that is not meant for it. */
+        bool ours = event != 0 || (p->role == NEW && number == SIGSTOP);
+        ptrace(PTRACE_SYSCALL, p->pid, 0, ours ? 0 : number);
+    }
+}
+
+/* The processes that are traced go with us: PTRACE_O_EXITKILL. */
+static void on_alarm(int number)
+{
+    (void)number;
+    _exit(HUNG);
+}
+
+static int trace(void)
+{
+    int status, result = 0;
+    pid_t pid;
+
+    signal(SIGALRM, on_alarm);
+    alarm(TIME_LIMIT_S);
+    while ((pid = waitpid(-1, &status, __WALL)) > 0) {
+        struct process *p = process_of(pid);
+        if (WIFSTOPPED(status)) {
+            on_stop(p, status);
+            continue;
+        }
+        p->pid = 0;
+        if (pid == host)
+            result = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+                                         : WEXITSTATUS(status);
+    }
+    return fault.call && !fault.reached ? NOT_REACHED : result;
+}
+
+static void start(char *const words[])
+{
+    const long options = PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE |
+                         PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC |
+                         PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
+    int status;
+
+    host = fork();
+    if (host == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ptrace(PTRACE_TRACEME, 0, 0, 0);
+        execv(words[0], words);
+        _exit(BROKEN);
+    }
+    if (host == -1 || waitpid(host, &status, 0) != host || !WIFSTOPPED(status))
+        stop(words[0]);
+    process_of(host)->role = HOST;
+    ptrace(PTRACE_SETOPTIONS, host, 0, options);
+    ptrace(PTRACE_SYSCALL, host, 0, 0);
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc > 3 && strcmp(argv[1], "list") == 0) {
+        list = fopen(argv[2], "we");
+        if (!list)
+            stop(argv[2]);
+        start(argv + 3);
+        return trace();
+    }
+    if (argc < 6)
+        return BROKEN;
+    fault.role = argv[1];
+    fault.call = argv[2];
+    fault.n = atoi(argv[3]);
+    fault.kill = strcmp(argv[4], "kill") == 0;
+    fault.error = atoi(argv[4]);
+    start(argv + 5);
+    return trace();
+}
