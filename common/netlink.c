@@ -182,9 +182,14 @@ void add_veth(const char *master, const char *peer, pid_t pid)
     mnl_attr_nest_end(request, end);
     mnl_attr_nest_end(request, data);
     mnl_attr_nest_end(request, info);
-    perform(request, xasprintf("ip link add veth%%d master %s up type veth "
-                               "peer name %s netns %d",
-                               master, peer, pid));
+    char *what = xasprintf("ip link add veth%%d master %s up type veth "
+                           "peer name %s netns %d",
+                           master, peer, pid);
+    if (exchange(request, NULL, NULL) != -1)
+        narrate_note("%s", what);
+    else if (errno != ESRCH) /* PID is gone: the container has said why */
+        die("netlink %s", what);
+    free(what);
 }
 
 void set_link_up(const char *name)

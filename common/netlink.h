@@ -30,7 +30,8 @@ void set_alias(const char *name, const char *alias);
 
 /* A pair of links: one here, up, a port of the bridge MASTER, with a name that
  * the kernel chooses, so that it is never in use; the other one, called PEER,
- * in the network namespace of the process PID, down. See veth(4). */
+ * in the network namespace of the process PID, down. Nothing happens if PID has
+ * ended. See veth(4). */
 void add_veth(const char *master, const char *peer, pid_t pid);
 
 void set_link_up(const char *name);
