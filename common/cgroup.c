@@ -26,6 +26,7 @@ static const char prefix[] = "mini-container.";
 static const char mark[] = "trusted.mini-container";
 
 static struct cgroup *made; /* all hierarchies, once a cgroup is made */
+static int making = -1;     /* the lock of the one that make_cgroup changes */
 
 /* Whether WORD is one of LIST, which SEPARATOR divides. */
 static bool has_word(const char *list, const char *word, char separator)
@@ -134,6 +135,8 @@ static int lock_directory(const char *path, int flags)
         die("cgroup %s", path);
     }
     if (flock(fd, LOCK_EX | flags) == -1) {
+        if (!(flags & LOCK_NB))
+            die("lock cgroup %s", path);
         close(fd);
         return -1;
     }
@@ -247,9 +250,9 @@ static void enable_controller(const struct cgroup *cgroup,
         if (!has_word(enabled, controller, ' ')) {
             char *plus = xasprintf("+%s", controller), *old = get_mark(path);
             char *new = xasprintf("%s%s%s", old, *old ? " " : "", controller);
+            set_mark(path, new); /* first: we may be killed in between */
             if (!write_in(path, "cgroup.subtree_control", plus))
                 die("cgroup %s: enable %s", path, controller);
-            set_mark(path, new);
             free(plus);
             free(old);
             free(new);
@@ -342,14 +345,15 @@ struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
         made = all;
         atexit(remove_cgroups);
     }
-    int lock = lock_directory(cgroup->mount, 0);
+    making = lock_directory(cgroup->mount, 0);
     if (!cgroup->directory)
         remove_stale(cgroup->parent);
     if (cgroup->version == 2 && controller)
         enable_controller(cgroup, controller);
     if (!cgroup->directory)
         make_directory(cgroup);
-    close(lock);
+    close(making);
+    making = -1;
     return cgroup;
 }
 
@@ -452,6 +456,9 @@ void report_cgroups(struct cgroup *all, const struct counter *counters,
 
 void remove_cgroups(void)
 {
+    /* make_cgroup died: a second descriptor would wait for its lock. */
+    if (making != -1)
+        close(making);
     for (struct cgroup *c = made; c; c = c->next) {
         if (!c->directory && c->version == 1)
             continue;
