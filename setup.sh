@@ -68,6 +68,13 @@ need_for_testing() {
     need "find /dev/null -printf x" findutils findutils findutils findutils
 }
 
+# Elsewhere it is not packaged, and tests/vm.sh says what to do instead.
+need_for_machine() {
+    if [ $manager = apt ] && [ "$(uname -m)" = x86_64 ]; then
+        need "command -v linux.uml" user-mode-linux "" "" ""
+    fi
+}
+
 need_for_checking() {
     need "command -v gcc" gcc gcc gcc gcc
     need "command -v clang" clang clang clang clang
@@ -85,6 +92,7 @@ for goal in "$@"; do
     case $goal in
     stage7 | stages | bench | lessons | clean-host) need_for_network ;;
     test*) need_for_network && need_for_testing ;;
+    vm*) need_for_network && need_for_testing && need_for_machine ;;
     check*) need_for_network && need_for_testing && need_for_checking ;;
     esac
 done

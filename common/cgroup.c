@@ -265,9 +265,9 @@ static void enable_controller(const struct cgroup *cgroup,
         if (!has_word(enabled, controller, ' ')) {
             char *plus = xasprintf("+%s", controller), *old = get_mark(path);
             char *new = xasprintf("%s%s%s", old, *old ? " " : "", controller);
+            set_mark(path, new); /* first: we may be killed in between */
             if (!write_in(path, "cgroup.subtree_control", plus))
                 die("cgroup %s: enable %s", path, controller);
-            set_mark(path, new);
             free(plus);
             free(old);
             free(new);

@@ -310,6 +310,7 @@ void load_nft_rules(const char *bridge, const char *rules)
     char *script = xasprintf("%slist chains\n", rules);
     int status = 0;
     char *output = run_nft(script, &status);
+    const char *error = strstr(output, "Error: "); /* behind what it lists */
 
     narrate_note("nft -f - loads the rules for %s", bridge);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -321,7 +322,7 @@ void load_nft_rules(const char *bridge, const char *rules)
     else
         warn("no NAT: nft: %.*s\n  hint: is nf_tables in this kernel? Nothing "
              "beyond the host can be reached",
-             (int)strcspn(output, "\n"), output);
+             error ? (int)strcspn(error, "\n") : 0, error ? error : "");
     free(script);
     free(output);
 }

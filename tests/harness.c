@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIME_LIMIT_MS = 30000, MOST_LIVE = 64 };
+enum { TIME_LIMIT_MS = 30000, MOST_LIVE = 64, MOST_FILES = 1 << 16 };
 
 int stage;
 char shared_mark;
@@ -224,6 +225,7 @@ static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
     close(pipes->out[0]);
     close(pipes->err[0]);
     result.status = shell_status(status);
+    drop_nat_warnings(result.err);
     return result;
 }
 
@@ -384,21 +386,31 @@ static void undo_mounts(void)
     own_mounts = mounts_now();
 }
 
+/* Ends a container that the test left. Its parent is given the time to remove
+ * what outlives it: on version 2, the controllers that it enabled. */
+static void end_live(const struct live *live)
+{
+    long long deadline = now_ms() + 5000;
+
+    if (live->container) {
+        kill(live->container, SIGKILL);
+        while (exists(live->parent) && now_ms() < deadline)
+            poll(NULL, 0, 5);
+    }
+    kill(live->parent, SIGKILL);
+    waitpid(live->parent, NULL, 0);
+    close(live->in);
+    close(live->out);
+    close(live->err);
+}
+
 /* After every test, whether it passed or failed: nothing of it stays. */
 static int end_test(void **state)
 {
     (void)state;
     undo_mounts();
-    while (alive_count > 0) {
-        struct live *live = &alive[--alive_count];
-        if (live->container)
-            kill(live->container, SIGKILL);
-        kill(live->parent, SIGKILL);
-        waitpid(live->parent, NULL, 0);
-        close(live->in);
-        close(live->out);
-        close(live->err);
-    }
+    while (alive_count > 0)
+        end_live(&alive[--alive_count]);
     for (pid_t *child; *(child = children_of(getpid()));) {
         kill(*child, SIGKILL);
         waitpid(*child, NULL, __WALL);
@@ -524,25 +536,42 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static char *tree[MOST_FILES]; /* what tree_of has found so far */
+static size_t tree_count;
+
+static int add_file(const char *path, const struct stat *st, int type,
+                    struct FTW *where)
+{
+    char target[PATH_MAX];
+    ssize_t length = type == FTW_SL ? readlink(path, target, PATH_MAX) : 0;
+
+    (void)where;
+    if (type == FTW_NS) /* gone meanwhile */
+        return 0;
+    assert_true(tree_count < MOST_FILES);
+    tree[tree_count++] =
+        format("%s %o %u %u %lld %.*s\n", path, st->st_mode, st->st_uid,
+               st->st_gid, (long long)st->st_size, (int)length, target);
+    return 0;
+}
+
 /* The paths of all files below a directory, on its own file system, sorted,
  * each with mode, owner and size. */
 static char *tree_of(const char *path)
 {
-    char *const find[] = {"find",    (char *)path,          "-xdev",
-                          "-printf", "%p %M %u %g %s %l\n", NULL};
-    char *text = run_program(NULL, find).out;
-    size_t count = 0;
-    char **lines = calloc(strlen(text) + 1, sizeof(*lines));
-    char *sorted = calloc(1, strlen(text) + 1), *end = sorted;
+    size_t size = 1;
 
-    assert_non_null(lines);
+    tree_count = 0;
+    nftw(path, add_file, 16, FTW_PHYS | FTW_MOUNT);
+    qsort(tree, tree_count, sizeof(*tree), compare_names);
+    for (size_t i = 0; i < tree_count; i++)
+        size += strlen(tree[i]);
+    char *sorted = calloc(1, size), *end = sorted;
     assert_non_null(sorted);
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-        lines[count++] = line;
-    qsort(lines, count, sizeof(*lines), compare_names);
-    for (size_t i = 0; i < count; i++)
-        end += sprintf(end, "%s\n", lines[i]);
-    free(lines);
+    for (size_t i = 0; i < tree_count; i++) {
+        end = stpcpy(end, tree[i]);
+        free(tree[i]);
+    }
     return sorted;
 }
 
@@ -575,6 +604,12 @@ char *host_state(void)
             state = format("%s%d %s", state, *child,
                            contents(format("/proc/%d/comm", *child)));
     return state;
+}
+
+void skip_test(const char *reason)
+{
+    print_message("[  REASON  ] %s\n", reason);
+    skip();
 }
 
 /* --- assertions ----------------------------------------------------------- */

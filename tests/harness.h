@@ -136,6 +136,11 @@ char *mounts_of(pid_t pid);
 char *host_state(void);
 void assert_host_unchanged(const char *before);
 
+/* Ends the test as skipped: the kernel cannot do what it needs. REASON stands
+ * beside its name at the end of all tests, see tests/run.sh. To be decided by
+ * asking the kernel. */
+void skip_test(const char *reason);
+
 /* Assertions on text that print all of it when they fail. */
 void assert_contains(const char *text, const char *part);
 void assert_lacks(const char *text, const char *part);

@@ -10,7 +10,8 @@
 set -eu
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+skips=$(mktemp)
+trap 'rm -f "$log" "$skips"' EXIT
 passed=0
 failed=0
 skipped=0
@@ -18,6 +19,19 @@ skipped=0
 # cmocka names a test that failed or was skipped once more at the end.
 count() {
     grep "^\[ *$1 *\] [^0-9]" "$log" | sort -u | grep -c . || :
+}
+
+# What was skipped and why; skip_test() in tests/harness.c says it before.
+reasons() {
+    awk -v program="${1##*/}" '
+        { name = $0; sub(/^[^]]*] /, "", name) }
+        /^\[ *REASON *]/ { reason = name }
+        /^\[ *SKIPPED *] [^0-9]/ && !(name in seen) {
+            print "  " program ", " name ":\n    " \
+                (reason ? reason : "no reason given")
+            seen[name] = 1
+            reason = ""
+        }' "$log"
 }
 
 for test in "$@"; do
@@ -37,6 +51,7 @@ for test in "$@"; do
         echo "$test: ended with status $status after $ran tests"
         bad=$((bad + 1))
     fi
+    reasons "$test" >>"$skips"
     passed=$((passed + ok))
     skipped=$((skipped + skip))
     failed=$((failed + bad))
@@ -44,6 +59,8 @@ done
 
 echo
 if [ "$skipped" -gt 0 ]; then
+    echo "skipped, for what this kernel cannot do:"
+    cat "$skips"
     echo "$passed passed, $failed failed, $skipped skipped"
 else
     echo "$passed passed, $failed failed"

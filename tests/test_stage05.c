@@ -1228,15 +1228,27 @@ static const char *const trapped[] = {
     "run",  "etc/hosts", "etc/hostname", "etc/resolv.conf",
     "etc",  "data",      "data/below"};
 
+/* A root with a shell and no further applet: it is made many times. */
+static char *small_root(const char *name)
+{
+    char *path = format("%s/%s", scratch(), name);
+
+    outside(format("rm -rf '%1$s' && mkdir -p '%1$s/data' && cd '%2$s' && "
+                   "cp -a --parents bin/busybox bin/sh dev etc proc run sys "
+                   "tmp '%1$s'",
+                   path, built("rootfs")));
+    return path;
+}
+
 /* The links lead to PATH of the host, by an absolute or a relative path. */
 static char *make_trap(const char *name, const char *path, bool relative,
                        bool decoy)
 {
-    char *root = copy_root("trap"), *link = format("%s/%s", root, name);
+    char *root = small_root("trap"), *link = format("%s/%s", root, name);
     char *target = relative ? format("../../../../../../../../../..%s", path)
                             : format("%s", path);
 
-    outside(format("mkdir -p '%s/data' && rm -rf '%s'", root, link));
+    outside(format("rm -rf '%s'", link));
     assert_return_code(symlink(target, link), errno);
     /* Inside, the same path may exist: then the container starts. */
     if (decoy)

@@ -514,9 +514,9 @@ static void expect_exactly(int limit)
     assert_int_equal(most_pids, limit);
     if (access(peak, F_OK) == 0) /* Linux 6.6, version 2 */
         assert_int_equal(atoi(contents(peak)), limit);
-    kill(live.parent, SIGKILL);
-    wait_until_gone(live.container);
-    finish(&live);
+    /* Not the parent: on version 2 it disables what it enabled. */
+    kill(live.container, SIGKILL);
+    assert_status(finish(&live), 128 + SIGKILL);
 }
 
 static void a_fork_bomb_gets_exactly_as_many_processes_as_allowed(void **state)
@@ -579,7 +579,8 @@ static void too_much_processor_time_is_seen_as_throttling(void **state)
     assert_status(result, 0);
     long long periods = reported(result, "periods of 100 ms");
     assert_in_range(reported(result, "throttled"), 1, periods);
-    result = run("--cpus", "0.5", "true");
+    /* All processors: as much as there is. */
+    result = run("--cpus", format("%d", get_nprocs()), "true");
     assert_status(result, 0);
     assert_int_equal(reported(result, "throttled"), 0);
 }
@@ -659,7 +660,7 @@ static void refuses(char *option, char *value, const char *message,
     assert_message(result, message, hint);
     assert_contains(result.err, format("%s ", option));
     assert_contains(result.err, value);
-    assert_lacks(result.err, "clone(");
+    assert_lacks(result.err, "] clone");
 }
 
 static void values_that_mean_nothing_are_refused(void **state)
@@ -900,10 +901,11 @@ static void many_at_once_do_not_disturb_each_other(void **state)
 {
     (void)state;
     char *before = host_state();
-    char *script = format("for i in 1 2 3 4 5 6 7 8; do for j in 1 2 3 4 5; do "
-                          "%s -q --memory 64M --pids-limit 20 --cpus 0.5 true "
-                          "|| echo failed; done & done; wait",
-                          stage_program());
+    char *script =
+        format("for i in 1 2 3 4 5 6 7 8; do for j in 1 2 3 4 5; do "
+               "'%s' -q --memory 64M --pids-limit 20 --cpus 0.5 true "
+               "|| echo failed; done & done; wait",
+               stage_program());
     struct result result = run_program(NULL, WORDS("sh", "-c", script));
 
     assert_status(result, 0);
