@@ -14,8 +14,12 @@ CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_moun
          kill waitpid execve
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
-COMMON  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
-HARNESS := $(addprefix $(BUILD)/tests/,harness.o isolation.o cgroups.o network.o)
+# Stage 7 alone needs libmnl, and what is built on it.
+NETWORK := $(BUILD)/common/netlink.o $(BUILD)/common/network.o
+COMMON  := $(filter-out $(NETWORK), \
+             $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
+HARNESS := $(addprefix $(BUILD)/tests/,harness.o isolation.o cgroups.o \
+             network.o)
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage0$(n))
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 
@@ -30,6 +34,7 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo )
 help:
 	@sed -n 's/^#: //p' Makefile
 
+#: make doctor    whether this machine will do, and what to type if not
 #: make setup     install what is missing (compiler, static BusyBox, ...)
 #: make stageN    build stage N (1 to 7) and its root; ./run runs it
 #: make stages    build all of them
@@ -43,6 +48,8 @@ help:
 #: make lessons   type the lessons' commands, compare what they print
 #: make check     format, warnings, static analysis, the rules for stages
 #: make faults    let every kernel call fail, kill the parent at each of them
+#: make builds    two compilers, musl, arm64, sanitizers, valgrind (5 minutes)
+#: make fuzz      four minutes of invented command lines
 #: make bench     what a start costs, beside the bare kernel calls and others
 #: make clean     remove what was built
 #: make clean-host  undo what a killed container may have left on the host
@@ -70,13 +77,15 @@ $(BUILD)/libcommon.a: $(COMMON)
 
 # Static programs show their own calls in strace and nothing else, and start
 # in half the time. Where the C library cannot be linked statically, they work
-# as well when linked dynamically.
-LINK = $(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $(filter %.o %.a,$^) $(1) \
+# as well when linked dynamically, which is what STATIC= asks for.
+STATIC := -static
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o %.a,$^) $(1) \
 	2>/dev/null || $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
 define STAGE_RULES
 SOURCE$(1) := $$(wildcard stage0$(1)-*/stage0$(1).c)
-$$(BUILD)/stage0$(1): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) $$(BUILD)/libcommon.a
+$$(BUILD)/stage0$(1): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) \
+    $(if $(filter 7,$(1)),$$(NETWORK)) $$(BUILD)/libcommon.a
 	@echo "  LINK  $$@"
 	@$$(call LINK,$$(WRAP) $(if $(filter 7,$(1)),-lmnl))
 
@@ -118,7 +127,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(HARNESS)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
 # What the earlier stages proved also holds for the last one.
-LATER := $(filter-out stage07 rootfs,$(TESTS))
+LATER := $(filter-out stage07 rootfs doctor,$(TESTS))
 SUITE := $(TESTS:%=$(BUILD)/tests/test_%) $(LATER:%="$(BUILD)/tests/test_% 7")
 
 .PHONY: test-programs test-needs test
@@ -164,6 +173,33 @@ $(BUILD)/bench: $(BUILD)/tests/bench.o
 .PHONY: bench
 bench: $(BUILD)/bench $(BUILD)/floor $(BUILD)/stage07 rootfs
 	@$(SUDO)$(BUILD)/bench
+
+# exit(3) ends one call of the parser and not the fuzzer, which also keeps its
+# standard output: see tests/fuzz.c.
+$(BUILD)/fuzz: tests/fuzz.c common/options.c Makefile | rootfs
+	@echo "  FUZZ  $@"
+	@clang -std=gnu11 -g -O1 $(WARNINGS) -Dexit=leave -Dfclose=fflush \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -o $@ $(filter %.c,$^)
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(BUILD)/fuzz
+	@for name in options size cpus volume; do \
+	    mkdir -p $(BUILD)/corpus/$$name && \
+	    FUZZ=$$name $(BUILD)/fuzz -max_total_time=$(FUZZ_SECONDS) \
+	        -close_fd_mask=1 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name \
+	        tests/corpus/$$name || exit 1; \
+	done
+
+.PHONY: builds
+builds: test-needs
+	@SUDO="$(SUDO)" tests/builds.sh
+
+.PHONY: doctor
+doctor:
+	@./doctor
 
 .PHONY: lessons
 lessons: stages rootfs

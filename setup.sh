@@ -86,6 +86,29 @@ need_for_checking() {
     need "command -v git" git git git git
 }
 
+need_for_fuzzing() {
+    need "command -v clang" clang clang clang clang
+    need "echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c -o /dev/null -" \
+        libclang-rt-dev compiler-rt compiler-rt compiler-rt
+}
+
+# Where a name is missing, the distribution has no such package.
+need_for_builds() {
+    need "command -v gcc" gcc gcc gcc gcc
+    need "command -v clang" clang clang clang clang
+    need "echo 'int main(void) { return 0; }' |
+        gcc -fsanitize=address,undefined -x c -o /dev/null -" \
+        libc6-dev "libasan libubsan" gcc ""
+    need "command -v musl-gcc" musl-tools musl-gcc musl ""
+    need "command -v valgrind" valgrind valgrind valgrind valgrind
+    need "echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E -" \
+        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross" "" \
+        aarch64-linux-gnu-gcc ""
+    need "command -v qemu-aarch64" \
+        qemu-user qemu-user qemu-user qemu-aarch64
+}
+
 need_for_building
 [ $# -gt 0 ] || set -- test
 for goal in "$@"; do
@@ -93,7 +116,12 @@ for goal in "$@"; do
     stage7 | stages | bench | lessons | clean-host) need_for_network ;;
     test*) need_for_network && need_for_testing ;;
     vm*) need_for_network && need_for_testing && need_for_machine ;;
-    check*) need_for_network && need_for_testing && need_for_checking ;;
+    check*)
+        need_for_network && need_for_testing && need_for_checking &&
+            need_for_fuzzing
+        ;;
+    fuzz) need_for_fuzzing ;;
+    builds) need_for_network && need_for_testing && need_for_builds ;;
     esac
 done
 

@@ -25,12 +25,15 @@ static char buffer[32768];
 static const unsigned char bridge_address[6] = {0x02, 'm', 'i', 'n', 'i', '0'};
 static unsigned int sequence;
 
-char *address_text(uint32_t address)
+const char *address_text(uint32_t address)
 {
+    static char text[INET_ADDRSTRLEN];
+
     if (address == 0)
-        return xstrdup("127.0.1.1");
-    return xasprintf("%u.%u.%u.%u", address >> 24, address >> 16 & 255,
-                     address >> 8 & 255, address & 255);
+        return "127.0.1.1";
+    snprintf(text, sizeof(text), "%u.%u.%u.%u", address >> 24,
+             address >> 16 & 255, address >> 8 & 255, address & 255);
+    return text;
 }
 
 static struct nlmsghdr *new_request(int type, int flags)
@@ -214,7 +217,6 @@ void add_address(const char *name, uint32_t address, int prefix)
     struct ifaddrmsg *header =
         mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
     uint32_t broadcast = address | (UINT32_MAX >> prefix);
-    char *text = address_text(address);
 
     header->ifa_family = AF_INET;
     header->ifa_prefixlen = (uint8_t)prefix;
@@ -222,9 +224,8 @@ void add_address(const char *name, uint32_t address, int prefix)
     mnl_attr_put_u32(request, IFA_LOCAL, htonl(address));
     mnl_attr_put_u32(request, IFA_ADDRESS, htonl(address));
     mnl_attr_put_u32(request, IFA_BROADCAST, htonl(broadcast));
-    perform(request,
-            xasprintf("ip address add %s/%d dev %s", text, prefix, name));
-    free(text);
+    perform(request, xasprintf("ip address add %s/%d dev %s",
+                               address_text(address), prefix, name));
 }
 
 void add_default_route(uint32_t gateway)
@@ -233,7 +234,6 @@ void add_default_route(uint32_t gateway)
         new_request(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
     struct rtmsg *header =
         mnl_nlmsg_put_extra_header(request, sizeof(struct rtmsg));
-    char *text = address_text(gateway);
 
     header->rtm_family = AF_INET;
     header->rtm_table = RT_TABLE_MAIN;
@@ -241,8 +241,8 @@ void add_default_route(uint32_t gateway)
     header->rtm_scope = RT_SCOPE_UNIVERSE;
     header->rtm_type = RTN_UNICAST;
     mnl_attr_put_u32(request, RTA_GATEWAY, htonl(gateway));
-    perform(request, xasprintf("ip route add default via %s", text));
-    free(text);
+    perform(request,
+            xasprintf("ip route add default via %s", address_text(gateway)));
 }
 
 struct subnet {

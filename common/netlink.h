@@ -14,8 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* "10.88.0.1", to be freed; the host itself, 127.0.1.1, for 0. */
-char *address_text(uint32_t address);
+/* "10.88.0.1", until the next call; the host itself, 127.0.1.1, for 0. */
+const char *address_text(uint32_t address);
 
 /* Whether there is a link of this name; then *UP, *OURS (it has the hardware
  * address that add_bridge() gives), and its alias, cut to SIZE, in ALIAS. See

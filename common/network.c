@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,22 +70,19 @@ bool find_network(const char *bridge, struct network *network)
 
 void mark_network(const char *bridge, const struct network *network)
 {
-    char *text = address_text(network->subnet);
-    char *alias = xasprintf("mini-container %s %s", text, network->forwarding);
+    char *alias = xasprintf("mini-container %s %s",
+                            address_text(network->subnet), network->forwarding);
 
     set_alias(bridge, alias);
     free(alias);
-    free(text);
 }
 
 static bool try_claim(uint32_t address)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
-    char *text = address_text(address);
     int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "%s%s",
-                          claim, text);
+                          claim, address_text(address));
 
-    free(text);
     if (bind(claimed, (struct sockaddr *)&name,
              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
                          (size_t)length)) == 0)
@@ -305,10 +303,17 @@ static void report_drop_policy(char *chains, const char *bridge)
     }
 }
 
-void load_nft_rules(const char *bridge, const char *rules)
+void load_nft_rules(const char *bridge, const char *rules, ...)
 {
-    char *script = xasprintf("%slist chains\n", rules);
+    char *text;
+    va_list args;
     int status = 0;
+
+    va_start(args, rules);
+    if (vasprintf(&text, rules, args) == -1)
+        die("vasprintf");
+    va_end(args);
+    char *script = xasprintf("%slist chains\n", text);
     char *output = run_nft(script, &status);
     const char *error = strstr(output, "Error: "); /* behind what it lists */
 
@@ -323,6 +328,7 @@ void load_nft_rules(const char *bridge, const char *rules)
         warn("no NAT: nft: %.*s\n  hint: is nf_tables in this kernel? Nothing "
              "beyond the host can be reached",
              error ? (int)strcspn(error, "\n") : 0, error ? error : "");
+    free(text);
     free(script);
     free(output);
 }

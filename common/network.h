@@ -60,11 +60,12 @@ void save_forwarding(struct network *network);
 void enable_forwarding(const struct network *network);
 void restore_forwarding(const struct network *network);
 
-/* Executes nft(8), which reads RULES, and reports a policy of DROP in the
- * host's forward chains, which would stop the packets of BRIDGE. Warns if nft
- * is missing or refuses the rules: the containers then reach each other and
- * the host, and nothing else. */
-void load_nft_rules(const char *bridge, const char *rules);
+/* Executes nft(8), which reads RULES, a printf format, and reports a policy of
+ * DROP in the host's forward chains, which would stop the packets of BRIDGE.
+ * Warns if nft is missing or refuses the rules: the containers then reach each
+ * other and the host, and nothing else. */
+void load_nft_rules(const char *bridge, const char *rules, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Executes nft(8) once more to remove the table ip NAME, if there is one. */
 void unload_nft_rules(const char *table);

@@ -345,7 +345,7 @@ struct options parse_options(int stage, int argc, char *argv[])
                  row->name, row->stage, row->stage);
         if (found == ':')
             fail(EXIT_SETUP, HELP_HINT, "option %s needs a value",
-                 argv[optind - 1]);
+                 argv[argc - 1]); /* the last word, or it would have one */
         if (!row)
             refuse(argc, argv, optopt);
         row->set(&options, optarg);

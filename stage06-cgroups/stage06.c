@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #define STACK_SIZE (256UL * 1024)
 #define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)

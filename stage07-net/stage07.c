@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #define STACK_SIZE (256UL * 1024)
 #define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -332,8 +333,7 @@ static void make_bridge(void)
     /* No container can announce itself to the host as an IPv6 router. */
     write_sysctl("net/ipv6/conf/" BRIDGE "/accept_ra", 0);
     enable_forwarding(&network);
-    load_nft_rules(BRIDGE,
-                   xasprintf(nat_rules, address_text(network.subnet), PREFIX));
+    load_nft_rules(BRIDGE, nat_rules, address_text(network.subnet), PREFIX);
     set_link_up(BRIDGE);
 }
 

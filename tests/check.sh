@@ -37,6 +37,14 @@ builds_with() {
         "build/check-$1/floor" "build/check-$1/bench"
 }
 
+# What make fuzz begins with, once.
+corpus_is_good() {
+    make build/fuzz || return
+    for name in options size cpus volume; do
+        FUZZ=$name build/fuzz -runs=0 "tests/corpus/$name" || return
+    done
+}
+
 tidy() {
     # xargs: one process a processor, since each file takes a while.
     printf '%s\n' common/*.c stage*/*.c tests/*.c |
@@ -125,6 +133,7 @@ check "gcc compiles without a warning" builds_with gcc
 check "clang compiles without a warning" builds_with clang
 check "clang-tidy finds nothing" tidy
 check "cppcheck finds nothing" analyzed
+check "the command lines in tests/corpus are judged well" corpus_is_good
 check "narrated calls are those of the Makefile" calls_are_narrated
 check "no function has more than 40 lines" short_functions
 

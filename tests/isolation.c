@@ -1068,7 +1068,8 @@ static void fail_call(const char *call, int n, char *const words[])
         run_program(NULL, join(strace, WORDS("echo", "run")));
 
     if (result.status != 125 || *result.out ||
-        !strstr(result.err, ": Input/output error"))
+        !(strstr(result.err, ": Input/output error") ||
+          strstr(result.err, ": I/O error"))) /* glibc's words, musl's */
         fail_msg("%s number %d failed: status %d, stdout '%s', stderr: %s",
                  call, n, result.status, result.out, result.err);
 }

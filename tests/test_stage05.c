@@ -1122,8 +1122,8 @@ static void a_root_that_is_no_directory_is_refused(void **state)
 static void the_hosts_own_root_is_refused(void **state)
 {
     (void)state;
-    assert_root_refused("/", "pivot_root /: Device or resource busy",
-                        "the new root is the current one");
+    assert_root_refused("/",
+                        "pivot_root /: ", "the new root is the current one");
 }
 
 static void a_root_without_a_shell_has_no_command(void **state)
