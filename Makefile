@@ -38,6 +38,7 @@ help:
 #: make diffN     what stage N adds to stage N-1
 #: make test      prove that every stage isolates what it says, and no more
 #: make testN     the same for stage N alone
+#: make mutants   prove that the tests notice what is missing from a stage
 #: make lessons   type the lessons' commands, compare what they print
 #: make check     format, warnings, static analysis, the rules for stages
 #: make bench     what a start costs, beside the bare kernel calls and others
@@ -124,6 +125,11 @@ test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 test: test-needs
 	@$(SUDO)tests/run.sh $(TESTS:%=$(BUILD)/tests/test_%) \
 	    $(LATER:%="$(BUILD)/tests/test_% 7")
+
+# `tests/mutants.sh 3` for those of stage 3 alone.
+.PHONY: mutants
+mutants: test-needs
+	@$(SUDO)tests/mutants.sh
 
 $(BUILD)/floor: $(BUILD)/tests/floor.o
 	@echo "  LINK  $@"
