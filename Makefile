@@ -45,6 +45,7 @@ help:
 #: make vm        a root shell without root: a machine on this tree, cgroup v2;
 #:                make vm CMD='make test6' runs one command in it
 #: make vm-test   make test, in that machine
+#: make mutants   prove that the tests notice what is missing from a stage
 #: make lessons   type the lessons' commands, compare what they print
 #: make check     format, warnings, static analysis, the rules for stages
 #: make faults    let every kernel call fail, kill the parent at each of them
@@ -161,6 +162,11 @@ $(BUILD)/tests/inject: $(BUILD)/tests/inject.o
 .PHONY: faults
 faults: $(BUILD)/tests/faults $(BUILD)/tests/inject test-needs
 	@$(SUDO)tests/run.sh $(STAGES:%="$(BUILD)/tests/faults %")
+
+# `tests/mutants.sh 3` for those of stage 3 alone.
+.PHONY: mutants
+mutants: test-needs
+	@$(SUDO)tests/mutants.sh
 
 $(BUILD)/floor: $(BUILD)/tests/floor.o
 	@echo "  LINK  $@"

@@ -88,7 +88,7 @@ static void take_mount(const char *line, const char *own)
     char *parent = format("%s", h.before);
     if (h.version == 2 && strlen(parent) > strlen(h.mount))
         *strrchr(parent, '/') = '\0'; /* where no process is in the way */
-    snprintf(h.base, sizeof(h.base), "%s/container-test.%d", parent, getpid());
+    snprintf(h.base, sizeof(h.base), "%s/%s", parent, basename(scratch()));
     snprintf(h.own, sizeof(h.own), "%s%s", h.base,
              h.version == 2 ? "/self" : "");
     all[count++] = h;

@@ -25,9 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIME_LIMIT_MS = 30000, MOST_LIVE = 64, MOST_FILES = 1 << 16 };
+enum { MOST_LIVE = 64, MOST_FILES = 1 << 16 };
 
 int stage;
+int patience = 30;
 char shared_mark;
 
 static char build_directory[PATH_MAX];
@@ -190,7 +191,7 @@ static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
 {
     struct result result = {.out = calloc(1, 1), .err = calloc(1, 1)};
     size_t out_used = 0, err_used = 0, left = input ? strlen(input) : 0;
-    long long deadline = now_ms() + TIME_LIMIT_MS;
+    long long deadline = now_ms() + patience * 1000LL;
     struct pollfd fds[] = {{.fd = pipes->out[0], .events = POLLIN},
                            {.fd = pipes->err[0], .events = POLLIN},
                            {.fd = left ? pipes->in[1] : -1, .events = POLLOUT}};
@@ -217,7 +218,7 @@ static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
             kill(pid, SIGKILL);
             waitpid(pid, &status, 0);
             fail_msg("%s: not ended after %d s\nstdout: %s\nstderr: %s", name,
-                     TIME_LIMIT_MS / 1000, result.out, result.err);
+                     patience, result.out, result.err);
         }
     }
     if (fds[2].fd != -1)
@@ -277,7 +278,7 @@ struct result run_with(const char *input, char *const args[])
  * in the pipe. Returns false at the end of file and after the time limit. */
 static bool read_line(int fd, char *line, size_t size)
 {
-    long long deadline = now_ms() + TIME_LIMIT_MS;
+    long long deadline = now_ms() + patience * 1000LL;
     size_t used = 0;
 
     for (line[0] = '\0'; used < size - 1; line[++used] = '\0') {
@@ -324,9 +325,11 @@ struct live start_with(char *const args[])
     assert_true(alive_count < MOST_LIVE);
     alive[alive_count++] = live;
 
-    if (!read_line(live.out, line, sizeof(line)))
-        fail_msg("%s: ended before it was ready: %s", command[0],
+    if (!read_line(live.out, line, sizeof(line))) {
+        fcntl(live.err, F_SETFL, O_NONBLOCK); /* it may not have ended */
+        fail_msg("%s: ended before it was ready, or waits: %s", command[0],
                  drain(live.err));
+    }
     if (strncmp(line, "ready", 5) != 0)
         fail_msg("%s: printed '%s', not 'ready'", command[0], line);
     pid_t *children = children_of(live.parent);
@@ -450,7 +453,7 @@ bool exists(pid_t pid)
 
 void wait_until_gone(pid_t pid)
 {
-    long long deadline = now_ms() + TIME_LIMIT_MS;
+    long long deadline = now_ms() + patience * 1000LL;
 
     while (exists(pid)) {
         if (now_ms() > deadline)
@@ -728,6 +731,15 @@ static int tear_down_host(void **state)
     return 0;
 }
 
+/* The shared tests are run with their own stage alone, see test_main(). */
+static bool is_wanted(const struct CMUnitTest *test, int own_stage,
+                      const char *only)
+{
+    if (stage != own_stage && test->initial_state == &shared_mark)
+        return false;
+    return !only || strcmp(test->name, only) == 0;
+}
+
 int test_main(int argc, char *argv[], int own_stage, const char *name,
               const struct CMUnitTest *tests, size_t count)
 {
@@ -742,11 +754,13 @@ int test_main(int argc, char *argv[], int own_stage, const char *name,
     snprintf(build_directory, sizeof(build_directory), "%s",
              dirname(dirname(path)));
     stage = argc > 1 ? atoi(argv[1]) : own_stage;
+    if (getenv("PATIENCE"))
+        patience = atoi(getenv("PATIENCE"));
     snprintf(own_name, sizeof(own_name), "%s%s%s", name,
              argc > 1 ? " on stage " : "", argc > 1 ? argv[1] : "");
     size_t chosen = 0;
     for (size_t i = 0; i < count; i++) {
-        if (stage != own_stage && tests[i].initial_state == &shared_mark)
+        if (!is_wanted(&tests[i], own_stage, argc > 2 ? argv[2] : NULL))
             continue;
         copies[chosen] = tests[i];
         if (!copies[chosen].teardown_func)

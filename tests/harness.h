@@ -29,13 +29,17 @@
  * program proves that stage 5 keeps what stage 3 proved. */
 extern int stage;
 
+/* Seconds that a test waits for what has to come, until it fails: 30, or what
+ * the variable PATIENCE says. */
+extern int patience;
+
 /* The initial state of tests that stand in the table of every stage. */
 extern char shared_mark;
 
 /* main() of every test file: `test_stage03` tests stage 3, `test_stage03 5`
  * does the same tests on the program of stage 5, less the shared
- * ones, which that stage has in its own table. Returns the number of tests
- * that failed. */
+ * ones, which that stage has in its own table; `test_stage03 5 NAME` does one
+ * test of them. Returns the number of tests that failed. */
 int test_main(int argc, char *argv[], int own_stage, const char *name,
               const struct CMUnitTest *tests, size_t count);
 
@@ -64,7 +68,7 @@ struct result {
 
 /* Runs the program of the stage under test to its end. ARGS are the words
  * after ./run, ended by NULL. INPUT is its standard input (NULL: /dev/null).
- * A run of more than 30 seconds is killed and fails the test. */
+ * A run that lasts longer than `patience` is killed and fails the test. */
 struct result run_with(const char *input, char *const args[]);
 #define run(...)       run_with(NULL, (char *const[]){__VA_ARGS__, NULL})
 
@@ -108,7 +112,7 @@ struct result finish(struct live *live);
 /* Whether a process with this PID exists (and is no zombie). */
 bool exists(pid_t pid);
 
-/* Waits until it is gone, or fails the test after 30 seconds. */
+/* Waits until it is gone, or fails the test when it is not after `patience`. */
 void wait_until_gone(pid_t pid);
 
 /* The PIDs of all processes whose command line contains TEXT; ended by 0. */

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NEVER = 99, NOBODY = 65534, WAIT_SECONDS = 30 };
+enum { NEVER = 99, NOBODY = 65534 };
 
 #define WORDS(...) ((char *const[]){__VA_ARGS__, NULL})
 #define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
@@ -65,7 +65,7 @@ struct result run_file(const char *file, char *const arguments[])
 void wait_until(bool (*done)(const void *), const void *argument,
                 const char *what)
 {
-    time_t deadline = time(NULL) + WAIT_SECONDS;
+    time_t deadline = time(NULL) + patience;
 
     while (!done(argument)) {
         if (time(NULL) > deadline)
@@ -83,6 +83,15 @@ static bool is_sleep(const void *pid)
 
     return name && handled && strcmp(name, "sleep") == 0 &&
            strtoull(handled, NULL, 16) == 0;
+}
+
+bool has_no_signal(const void *pid)
+{
+    char *text = status_of(*(const pid_t *)pid, "State");
+    char *pending = status_of(*(const pid_t *)pid, "ShdPnd");
+
+    return text && text[0] == 'S' && pending &&
+           strtoull(pending, NULL, 16) == 0;
 }
 
 struct live start_sleep_with(char *const words[])
@@ -617,7 +626,7 @@ static int wait_for(pid_t pid)
     int status;
 
     sigaction(SIGALRM, &action, NULL);
-    alarm(WAIT_SECONDS);
+    alarm((unsigned int)patience);
     pid_t got = waitpid(pid, &status, __WALL);
     alarm(0);
     if (got != pid)
@@ -1011,6 +1020,19 @@ void narration_of_strings_is_what_strace_prints(void **state)
     for (size_t i = 0; i < COUNT(many); i++)
         many[i] = i + 1 < COUNT(many) ? "x" : NULL;
     compare_with_strace(join(WORDS("sh", "-c", "exit 7"), many));
+}
+
+void a_failing_call_is_narrated_with_its_error(void **state)
+{
+    char *inject =
+        format("inject=%s:error=EIO:when=1", stage < 2 ? "clone" : "mount");
+    struct result result =
+        run_program(NULL, WORDS("strace", "-f", "-o", "/dev/null", "-e", inject,
+                                stage_program(), "echo", "run"));
+
+    (void)state;
+    assert_status(result, 125);
+    assert_contains(result.err, ") = -1 EIO (Input/output error)\n");
 }
 
 /* --- nothing stays -------------------------------------------------------- */

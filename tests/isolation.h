@@ -37,9 +37,13 @@ char *mount_at(const char *mounts, const char *point);
 char *mount_points(const char *mounts);
 
 /* Calls DONE with ARGUMENT until it returns true; fails the test when it has
- * not after 30 seconds. */
+ * not in the time of `patience`. */
 void wait_until(bool (*done)(const void *), const void *argument,
                 const char *what);
+
+/* For wait_until(): the process whose PID this is sleeps, and has no signal
+ * left to take. */
+bool has_no_signal(const void *pid);
 
 /* Runs the stage with WORDS (ended by NULL) as options again and again; each
  * time another one of CALLS fails, as often as the stage makes it before
@@ -89,6 +93,7 @@ int fail_each_call(const char *const calls[], char *const words[]);
         TEST(narration_has_one_form_and_clone_comes_first),        \
         TEST(clone_comes_first_even_when_the_container_is_faster), \
         TEST(narration_is_what_strace_prints),                     \
+        TEST(a_failing_call_is_narrated_with_its_error),           \
         TEST(narration_of_strings_is_what_strace_prints)
 
 #define UNDO_TESTS(TEST)                                           \

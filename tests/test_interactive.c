@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIME_LIMIT_SECONDS = 20, ROWS = 33, COLUMNS = 101 };
+enum { ROWS = 33, COLUMNS = 101 };
 
 #define CONTROL(letter) ((char[]){(letter) - '@', '\0'})
 
@@ -54,7 +54,7 @@ static void type_line(const char *line)
 /* Waits until TEXT appears after what was expected before. */
 static void expect(const char *text)
 {
-    time_t deadline = time(NULL) + TIME_LIMIT_SECONDS;
+    time_t deadline = time(NULL) + patience;
     struct terminal *t = &terminal;
     struct pollfd fd = {.fd = t->master, .events = POLLIN};
     char *found;
@@ -349,16 +349,6 @@ static void ctrl_c_ends_a_command_without_handler(void **state)
     assert_terminal_restored();
 }
 
-/* Asleep, and nothing is left for it to do. */
-static bool has_no_signal(const void *pid)
-{
-    char *text = status_of(*(const pid_t *)pid, "State");
-    char *pending = status_of(*(const pid_t *)pid, "ShdPnd");
-
-    return text && text[0] == 'S' && pending &&
-           strtoull(pending, NULL, 16) == 0;
-}
-
 /* The terminal sends it to the parent and to the container. The parent is
  * stopped until COMMAND has handled it; one more from there would be seen. */
 static void ctrl_c_arrives_once_in_a_command_with_handler(void **state)
@@ -415,6 +405,42 @@ static void container_goes_on_in_the_background(void **state)
     expect(format("status is %d\r\n", 128 + (stage < 3 ? SIGTERM : SIGKILL)));
 }
 
+/* The reader may be a pager, which wants the keys. */
+static void the_reader_of_a_pipe_keeps_the_terminal(void **state)
+{
+    (void)state;
+    start_bash();
+    type_line(format("'%s' -q sh -c 'echo as''leep; exec sleep 1000' | cat",
+                     stage_program()));
+    expect("asleep\r\n");
+    pid_t stage_itself = children_of(terminal.leader)[0];
+    assert_int_equal(tcgetpgrp(terminal.master), stage_itself);
+    pid_t container = children_of(stage_itself)[0];
+    wait_until(is_sleep, &container, "the container sleeps");
+    type(CONTROL('C'));
+    expect("in-container> ");
+}
+
+/* The keys reach the parent as well: it stops, so that its shell goes on. */
+static void ctrl_z_gives_the_terminal_back_until_fg(void **state)
+{
+    (void)state;
+    start_bash();
+    type_line(format("'%s' -q sh -c 'echo as''leep; exec sleep 1000'",
+                     stage_program()));
+    expect("asleep\r\n");
+    wait_for_foreground("sleep");
+    type(CONTROL('Z'));
+    expect("Stopped");
+    expect("in-container> ");
+    assert_int_equal(tcgetpgrp(terminal.master), terminal.leader);
+    type_line("fg");
+    wait_for_foreground("sleep");
+    type(CONTROL('C'));
+    type_line("echo status is $?");
+    expect(format("status is %d\r\n", 128 + (stage < 3 ? SIGINT : SIGKILL)));
+}
+
 #define INTERACTIVE(test) cmocka_unit_test_teardown(test, close_terminal)
 
 int main(int argc, char *argv[])
@@ -433,6 +459,8 @@ int main(int argc, char *argv[])
         INTERACTIVE(ctrl_c_arrives_once_in_a_command_with_handler),
         INTERACTIVE(container_in_the_background_leaves_the_terminal_alone),
         INTERACTIVE(container_goes_on_in_the_background),
+        INTERACTIVE(the_reader_of_a_pipe_keeps_the_terminal),
+        INTERACTIVE(ctrl_z_gives_the_terminal_back_until_fg),
     };
 
     return test_main(argc, argv, 5, "interactive", tests,

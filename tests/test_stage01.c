@@ -81,11 +81,12 @@ static void standard_error_of_command_is_the_callers(void **state)
 
 /* --- what it gets from its caller ----------------------------------------- */
 
+/* PREPARE gets "/" as its argument. */
 static struct result run_with_prepare(void (*prepare)(void *), char *command)
 {
     char *const args[] = {stage_program(), "-q", "sh", "-c", command, NULL};
 
-    return run_prepared(NULL, args, prepare, NULL);
+    return run_prepared(NULL, args, prepare, "/");
 }
 
 static void ignore_sigchld(void *argument)
@@ -145,6 +146,55 @@ static void umask_of_command_is_the_callers(void **state)
 {
     (void)state;
     assert_text(run_with_prepare(set_umask, "umask").out, "0137\n");
+}
+
+static void leave_directory_open(void *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY);
+
+    if (fd == -1 || dup2(fd, 9) == -1 || (fd != 9 && close(fd) == -1))
+        _exit(98);
+}
+
+/* None of ours, such as the pipe. The caller's are closed from stage 5 on. */
+static void command_inherits_the_callers_descriptors_alone(void **state)
+{
+    char *show = "ls /proc/$$/fd; true";
+    char *const caller[] = {"sh", "-c", show, NULL};
+    struct result outside =
+        run_prepared(NULL, caller, leave_directory_open, "/");
+
+    (void)state;
+    assert_contains(outside.out, "\n9\n");
+    assert_text(run_with_prepare(leave_directory_open, show).out,
+                stage < 5 ? outside.out : "0\n1\n2\n");
+}
+
+static void set_path(void *path)
+{
+    setenv("PATH", path, 1);
+}
+
+/* As a shell looks it up: the first one is of no use. */
+static void a_plain_file_does_not_hide_a_command_behind_it(void **state)
+{
+    char *first = format("%s/first", scratch());
+    char *path = format("%s:/usr/bin:/bin", stage < 5 ? first : "/tmp/first");
+
+    (void)state;
+    assert_return_code(mkdir(first, 0755), errno);
+    create(format("%s/true", first), "", 0644);
+    char *const before[] = {stage_program(), "-q", "true", NULL};
+    char *const since[] = {stage_program(),
+                           "-q",
+                           "-v",
+                           format("%s:/tmp/first", first),
+                           "-e",
+                           format("PATH=%s", path),
+                           "true",
+                           NULL};
+    assert_status(
+        run_prepared(NULL, stage < 5 ? before : since, set_path, path), 0);
 }
 
 static void close_standard(void *fd)
@@ -211,6 +261,23 @@ SIGNAL_TEST(sigquit_arrives_in_command_once, QUIT)
 SIGNAL_TEST(sigusr1_arrives_in_command_once, USR1)
 SIGNAL_TEST(sigusr2_arrives_in_command_once, USR2)
 
+/* The first one is handled and leads to nothing. The second one does not
+ * arrive: SIGKILL comes instead. */
+static void a_second_sigterm_ends_the_wait(void **state)
+{
+    (void)state;
+    struct live live = start("sh", "-c",
+                             "trap 'echo TERM' TERM; sleep 1000 & echo ready; "
+                             "while :; do wait $!; done");
+
+    kill(live.parent, SIGTERM);
+    assert_text(next_line(&live), "TERM");
+    kill(live.parent, SIGTERM);
+    struct result result = finish(&live);
+    assert_status(result, 128 + SIGKILL);
+    assert_text(result.out, "");
+}
+
 static void first_process_dies_with_a_killed_parent(void **state)
 {
     (void)state;
@@ -269,6 +336,8 @@ int main(int argc, char *argv[])
         cmocka_unit_test(status_is_returned_even_if_the_caller_ignores_sigchld),
         cmocka_unit_test(signal_mask_of_command_is_the_callers),
         cmocka_unit_test(umask_of_command_is_the_callers),
+        cmocka_unit_test(command_inherits_the_callers_descriptors_alone),
+        cmocka_unit_test(a_plain_file_does_not_hide_a_command_behind_it),
         cmocka_unit_test(closed_standard_input_is_refused),
         cmocka_unit_test(sigint_arrives_in_command_once),
         cmocka_unit_test(sigterm_arrives_in_command_once),
@@ -276,6 +345,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(sigquit_arrives_in_command_once),
         cmocka_unit_test(sigusr1_arrives_in_command_once),
         cmocka_unit_test(sigusr2_arrives_in_command_once),
+        cmocka_unit_test(a_second_sigterm_ends_the_wait),
         cmocka_unit_test(first_process_dies_with_a_killed_parent),
         cmocka_unit_test(file_made_in_tmp_is_seen_outside_before_stage_2),
         cmocka_unit_test(processes_of_the_host_are_in_proc_before_stage_3),

@@ -139,6 +139,19 @@ static void handler_of_pid_1_is_called(void **state)
     assert_text(result.out, "handled\n");
 }
 
+/* The parent forwards it. With the kernel's "dropped", SIGKILL would follow. */
+static void a_signal_that_pid_1_ignores_does_not_end_it(void **state)
+{
+    (void)state;
+    struct live live =
+        start("sh", "-c", "trap '' INT; echo ready; read line; exit 5");
+
+    kill(live.parent, SIGINT);
+    wait_until(has_no_signal, &live.parent, "the parent has taken its signal");
+    assert_int_equal(write(live.in, "\n", 1), 1);
+    assert_status(finish(&live), 5);
+}
+
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +167,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(all_processes_end_with_a_killed_parent),
         cmocka_unit_test(signals_from_inside_do_nothing_to_pid_1),
         cmocka_unit_test(handler_of_pid_1_is_called),
+        cmocka_unit_test(a_signal_that_pid_1_ignores_does_not_end_it),
     };
 
     return test_main(argc, argv, 3, "stage 3", tests,

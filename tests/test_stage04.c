@@ -452,6 +452,29 @@ static void dev_shm_does_not_list_the_hosts_objects(void **state)
     assert_text(result.out, "");
 }
 
+static void dev_shm_is_a_tmpfs_open_to_everybody(void **state)
+{
+    (void)state;
+    struct live live = start(READY("stat -c %a /dev/shm; read go"));
+    char *line = mount_at(mounts_of(live.container), "/dev/shm");
+
+    assert_non_null(line);
+    assert_contains(line, " rw,nosuid,nodev,noexec,");
+    assert_contains(line, " - tmpfs shm ");
+    assert_contains(line, "size=65536k");
+    assert_text(next_line(&live), "1777");
+}
+
+static void a_host_without_dev_shm_is_no_failure(void **state)
+{
+    (void)state;
+    replace_dev();
+    assert_return_code(rmdir("/dev/shm"), errno);
+    struct result result = run_quiet("hostname");
+    assert_status(result, 0);
+    assert_text(result.out, "container\n");
+}
+
 static void a_shared_memory_object_made_inside_is_not_on_the_host(void **state)
 {
     (void)state;
@@ -515,6 +538,8 @@ int main(int argc, char *argv[])
         cmocka_unit_test(a_queue_made_inside_is_not_on_the_host),
         cmocka_unit_test(a_host_without_dev_mqueue_is_no_failure),
         cmocka_unit_test(dev_shm_does_not_list_the_hosts_objects),
+        cmocka_unit_test(dev_shm_is_a_tmpfs_open_to_everybody),
+        cmocka_unit_test(a_host_without_dev_shm_is_no_failure),
         cmocka_unit_test(a_shared_memory_object_made_inside_is_not_on_the_host),
         cmocka_unit_test(the_root_is_the_hosts_until_stage_5),
         cmocka_unit_test(the_network_is_the_hosts_until_stage_7),

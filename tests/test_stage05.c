@@ -939,6 +939,32 @@ static void a_file_of_the_host_is_a_volume(void **state)
     assert_text(contents(file), "back\n");
 }
 
+/* A tmpfs lies over it while the files for /etc are written. */
+static void a_source_in_the_hosts_tmp_is_found(void **state)
+{
+    (void)state;
+    char *file = format("/tmp/made-by-host-%d", getpid());
+
+    create(file, "from the host\n", 0644);
+    struct result result =
+        run_quiet("-v", format("%s:/tmp/file", file), "cat", "/tmp/file");
+    unlink(file);
+    assert_status(result, 0);
+    assert_text(result.out, "from the host\n");
+}
+
+static void a_volume_lies_over_the_files_of_etc(void **state)
+{
+    (void)state;
+    char *file = fresh("hosts");
+
+    create(file, "192.0.2.1 other\n", 0644);
+    struct result result =
+        run_quiet("-v", format("%s:/etc/hosts", file), "cat", "/etc/hosts");
+    assert_status(result, 0);
+    assert_text(result.out, "192.0.2.1 other\n");
+}
+
 static void a_later_volume_lies_over_an_earlier_one(void **state)
 {
     (void)state;
@@ -1415,6 +1441,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_read_only_root_leaves_what_is_temporary_writable),
     cmocka_unit_test(a_directory_of_the_host_is_a_volume),
     cmocka_unit_test(a_file_of_the_host_is_a_volume),
+    cmocka_unit_test(a_source_in_the_hosts_tmp_is_found),
+    cmocka_unit_test(a_volume_lies_over_the_files_of_etc),
     cmocka_unit_test(a_later_volume_lies_over_an_earlier_one),
     cmocka_unit_test(a_relative_source_is_below_the_callers_directory),
     cmocka_unit_test(a_volume_has_the_mounts_below_its_source),

@@ -737,6 +737,19 @@ static void the_cgroup_goes_when_the_container_is_killed(void **state)
     assert_host_unchanged(before);
 }
 
+/* The container is a copy of its parent, and must not do what is that one's to
+ * do at the end. */
+static void a_failing_set_up_says_one_thing(void **state)
+{
+    (void)state;
+    struct result result = run_quiet(LIMITS, "-w", "/no/such", "true");
+
+    assert_status(result, 125);
+    assert_text(result.err,
+                format("stage%02d: chdir /no/such: No such file or directory\n",
+                       stage));
+}
+
 static void a_failing_set_up_leaves_no_cgroup(void **state)
 {
     (void)state;
@@ -849,6 +862,22 @@ static void a_directory_that_is_locked_is_left_alone(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+/* So that no other container takes it for a stale one before it is joined. */
+static void the_cgroup_is_locked_while_the_container_lives(void **state)
+{
+    (void)state;
+    struct live live = start(LIMITS, READY("read line"));
+
+    for (size_t i = 0; i < COUNT(controllers); i++) {
+        int fd = open(cgroup_of(live.container, controllers[i]),
+                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_return_code(fd, errno);
+        assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+        assert_int_equal(errno, EWOULDBLOCK);
+        close(fd);
+    }
+}
+
 static void a_directory_with_a_process_in_it_is_left_alone(void **state)
 {
     (void)state;
@@ -948,11 +977,13 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_cgroup_goes_whatever_command_did),
     cmocka_unit_test(the_cgroup_goes_after_a_signal),
     cmocka_unit_test(the_cgroup_goes_when_the_container_is_killed),
+    cmocka_unit_test(a_failing_set_up_says_one_thing),
     cmocka_unit_test(a_failing_set_up_leaves_no_cgroup),
     cmocka_unit_test(a_failure_of_any_call_leaves_no_cgroup),
     cmocka_unit_test(the_next_run_removes_what_a_killed_parent_left),
     cmocka_unit_test(directories_of_others_are_left_alone),
     cmocka_unit_test(a_directory_that_is_locked_is_left_alone),
+    cmocka_unit_test(the_cgroup_is_locked_while_the_container_lives),
     cmocka_unit_test(a_directory_with_a_process_in_it_is_left_alone),
     cmocka_unit_test(two_containers_leave_each_other_alone),
     cmocka_unit_test(many_at_once_do_not_disturb_each_other),

@@ -36,7 +36,7 @@
 /* Prints the container's own address. */
 #define ADDRESS      "ip -4 -o addr show dev eth0 | awk '{print $4}' | cut -d/ -f1;"
 
-enum { WAIT_MS = 30000, AT_ONCE = 20 };
+enum { AT_ONCE = 20 };
 
 /* --- the host ------------------------------------------------------------- */
 
@@ -172,9 +172,8 @@ static char *client_of(struct child *server)
     return address;
 }
 
-/* The "outside": a network namespace, connected by a veth pair to ours. It has
- * no route to the containers: it does not know of them. */
-static pid_t make_outside(void)
+/* A process that waits in a network namespace of its own. */
+static pid_t make_namespace(void)
 {
     int fds[2];
 
@@ -192,14 +191,23 @@ static pid_t make_outside(void)
     close(fds[1]);
     assert_text(line_of(&child), "there");
     close(child.out);
+    return child.pid;
+}
+
+/* The "outside": a network namespace, connected by a veth pair to ours. It has
+ * no route to the containers: it does not know of them. */
+static pid_t make_outside(void)
+{
+    pid_t pid = make_namespace();
+
     on_host(format("set -e; ip link add out0 type veth peer in0 netns %1$d;"
                    "echo 1 >/proc/sys/net/ipv6/conf/out0/disable_ipv6;"
                    "ip address add " HOST_OUTSIDE "/24 dev out0;"
                    "ip link set out0 up; in='nsenter --net=/proc/%1$d/ns/net';"
                    "$in ip address add " OUTSIDE "/24 dev in0;"
                    "$in ip link set in0 up; $in ip link set lo up",
-                   child.pid));
-    return child.pid;
+                   pid));
+    return pid;
 }
 
 /* What a container's wget prints of the server's page. */
@@ -306,6 +314,17 @@ static void host_shares_ports_and_links_with_the_host(void **state)
     web_address = "127.0.0.1";
     wait_until(is_page_there, "GET /no HTTP/1.0\r\n\r\n", "httpd answers");
     assert_contains(web_page, " 404 ");
+}
+
+static void host_leaves_links_of_the_host_as_they_are(void **state)
+{
+    (void)state;
+    on_host("ip link set lo down");
+    char *before = network_state();
+    struct live live = start("--network", "host", READY("read line"));
+
+    assert_text(network_state(), before);
+    assert_status(end(&live), 0);
 }
 
 static void a_container_without_address_knows_its_own_name(void **state)
@@ -536,6 +555,52 @@ static void the_masquerade_rule_is_what_hides_the_container(void **state)
     assert_status(end(&first), 0);
 }
 
+/* The rule is for what leaves the bridge's network, not for what the host sends
+ * back into it. */
+static void containers_met_at_the_gateway_keep_their_addresses(void **state)
+{
+    (void)state;
+    struct live other = start(READY(ADDRESS "read line"));
+    char *address = next_line(&other);
+    int port;
+    struct child server = start_server(other.container, address, &port);
+    struct result result =
+        run_quiet("sh", "-c",
+                  format(ADDRESS "ip route add %1$s via " GATEWAY
+                                 "; wget -q -O - http://%1$s:%2$d/",
+                         address, port));
+
+    assert_status(result, 0);
+    assert_text(result.out, format("%s\nhello\n", client_of(&server)));
+    assert_status(end(&other), 0);
+}
+
+/* A virtual machine, say, or another network that the host routes. */
+static void others_behind_the_host_keep_their_addresses(void **state)
+{
+    (void)state;
+    pid_t outside = make_outside(), neighbour = make_namespace();
+    int port;
+
+    on_host(format(
+        "set -e; ip link add vm0 type veth peer eth0 netns %1$d;"
+        "ip address add 203.0.113.1/24 dev vm0; ip link set vm0 up;"
+        "in='nsenter --net=/proc/%1$d/ns/net';"
+        "$in ip address add 203.0.113.2/24 dev eth0; $in ip link set eth0 up;"
+        "$in ip route add default via 203.0.113.1;"
+        "nsenter --net=/proc/%2$d/ns/net ip route add 203.0.113.0/24 "
+        "via " HOST_OUTSIDE,
+        neighbour, outside));
+    struct live live = start(READY("read line"));
+    struct child server = start_server(outside, OUTSIDE, &port);
+    assert_text(on_host(format("nsenter --net=/proc/%d/ns/net '%s' wget -q -O "
+                               "- http://" OUTSIDE ":%d/",
+                               neighbour, built("rootfs/bin/busybox"), port)),
+                "hello\n");
+    assert_text(client_of(&server), "203.0.113.2");
+    assert_status(end(&live), 0);
+}
+
 static void the_outside_answers_a_ping(void **state)
 {
     (void)state;
@@ -617,6 +682,7 @@ static void a_forward_policy_of_drop_is_reported_and_opened(void **state)
     result = fetch_in_container(OUTSIDE, port);
     assert_status(result, 0);
     assert_text(result.out, "hello\n");
+    assert_text(result.err, ""); /* not reported again */
     assert_text(client_of(&server), HOST_OUTSIDE);
 }
 
@@ -665,7 +731,7 @@ static void a_subnet_that_the_host_uses_is_avoided(void **state)
     on_host("ip route del 10.0.0.0/8 dev t0");
     expect_subnet("10.88.");
     on_host("ip route add 10.89.0.0/16 dev t0; ip route add 10.88.16.0/20 dev "
-            "t0; ip route add default dev t0");
+            "t0; ip route add default dev t0; ip route add 0.0.0.0/1 dev t0");
     expect_subnet("10.88.");
 }
 
@@ -900,6 +966,7 @@ static void another_container_lives_on_when_a_parent_is_killed(void **state)
     struct live other = start(READY("read line; ping -c 1 -W 10 " GATEWAY));
 
     kill_parent_of(&victim);
+    assert_status(run_quiet("true"), 0); /* finds a network that is in use */
     struct result result = end(&other);
     assert_status(result, 0);
     assert_contains(result.out, " 0% packet loss");
@@ -1021,6 +1088,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(none_reaches_nobody),
     cmocka_unit_test(host_is_the_hosts_network),
     cmocka_unit_test(host_shares_ports_and_links_with_the_host),
+    cmocka_unit_test(host_leaves_links_of_the_host_as_they_are),
     cmocka_unit_test(a_container_without_address_knows_its_own_name),
     cmocka_unit_test(unknown_networks_are_refused),
     cmocka_unit_test(the_container_has_lo_and_eth0_and_both_are_up),
@@ -1036,6 +1104,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_rules_are_there_until_the_last_container_ends),
     cmocka_unit_test(the_outside_sees_the_hosts_address),
     cmocka_unit_test(the_masquerade_rule_is_what_hides_the_container),
+    cmocka_unit_test(containers_met_at_the_gateway_keep_their_addresses),
+    cmocka_unit_test(others_behind_the_host_keep_their_addresses),
     cmocka_unit_test(the_outside_answers_a_ping),
     cmocka_unit_test(without_nft_the_host_is_reached_and_a_hint_given),
     cmocka_unit_test(an_nft_that_reads_nothing_is_only_a_warning),

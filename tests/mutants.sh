@@ -1,0 +1,219 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Proves that the tests notice what is missing: makes the edits of
+# tests/mutants.txt, one at a time, and runs the test that is named beside it.
+#
+#     tests/mutants.sh [STAGE|WORDS]    all, one stage's, or those with WORDS in
+#                                       their line
+#
+# A mutant is killed if the edited program builds, and the test fails on it that
+# passes on the program as it is. Anything else fails the run: a mutant that
+# survives, that does not build, or whose edit fits no longer.
+#
+# An edited program may do anything to its host, and root runs it. So each test
+# runs in namespaces of its own, sees the host's root read-only, and all that
+# is left of its processes and cgroups is removed. Each processor has a copy of
+# the tree, in build/mutants; what a test said of mutant N is in N.log there.
+set -eu
+cd "$(dirname "$0")/.."
+work=$PWD/build/mutants
+limit=120 # seconds for one test, if its own limits do not end it
+export PATIENCE=10 # seconds: see tests/harness.h
+
+# --- one test, apart from the host --------------------------------------------
+
+# run_apart COPY PROGRAM STAGE TEST: called as PID 1 of new namespaces.
+run_apart() {
+    cd "$1"
+    for directory in /tmp /var/tmp /dev/shm; do
+        mount -t tmpfs -o mode=1777 tmpfs "$directory"
+    done
+    mkdir -p "$1" # it may have been below one of these; "." still is there
+    mount --no-canonicalize --bind . "$1"
+    cd "$1"
+    mount -o remount,bind,ro /
+    timeout -k 5 "$limit" "build/tests/$2" "$3" "$4" || :
+    # The test has removed its directories, unless it was killed itself: all
+    # processes but this one go, then cgroups with the name of its directory.
+    kill -s KILL -1 2>/dev/null || :
+    for left in /var/tmp/container-test-*; do
+        [ -d "$left" ] || continue
+        echo "left behind: ${left##*/}"
+        while set -- /proc/[0-9]* && [ $# -gt 1 ]; do
+            sleep 0.1
+        done
+        find /sys/fs/cgroup -depth -type d -path "*/${left##*/}*" \
+            -exec rmdir {} +
+    done
+}
+
+if [ "${1:-}" = --apart ]; then
+    shift
+    run_apart "$@"
+    exit
+fi
+
+[ "$(id -u)" -eq 0 ] || { echo "mutants: needs root" >&2; exit 1; }
+
+# passes COPY PROGRAM STAGE TEST: 0 if the test passes, 1 if it fails, 2 if it
+# is not known. What was printed is in COPY/log.
+passes() {
+    unshare --mount --uts --ipc --net --pid --fork --mount-proc \
+        tests/mutants.sh --apart "$@" >"$1/log" 2>&1 </dev/null || :
+    grep -q "^\[       OK \] $4$" "$1/log" && return
+    ! grep -q "^\[  FAILED  \] $4$" "$1/log" || return 1
+    return 2
+}
+
+# --- the table ----------------------------------------------------------------
+
+# One line a mutant, divided by tabs: number, stage, file, test program, test,
+# what it needs, name. The texts are in NUMBER.old and NUMBER.new.
+read_table() {
+    awk -v to="$work/" -v OFS='\t' '
+        function put() {
+            if (name)
+                print id, stage, file, program, test, needs, name
+            name = ""
+        }
+        /^stage / { put(); stage = substr($2, 1, 1) }
+        /^file / { put(); file = $2 }
+        /^mutant / {
+            put()
+            id = sprintf("%03d", ++count)
+            name = substr($0, 8)
+            needs = "/"
+            printf "" >(to id ".old")
+            printf "" >(to id ".new")
+        }
+        /^test / { test = $2; program = $4 ? $4 : "test_stage0" stage }
+        /^needs / { needs = $2 }
+        /^-/ { print substr($0, 2) >(to id ".old") }
+        /^\+/ { print substr($0, 2) >(to id ".new") }
+        END { put() }' tests/mutants.txt
+}
+
+# edit FILE OLD NEW: prints FILE with the text of OLD, which is in it once,
+# replaced by that of NEW.
+edit() {
+    awk '
+        function text(file,    line, all, between) {
+            while ((getline line <file) > 0) {
+                all = all between line
+                between = "\n"
+            }
+            return all
+        }
+        BEGIN {
+            all = text(ARGV[1])
+            old = text(ARGV[2])
+            at = index(all, old)
+            if (!at || index(substr(all, at + 1), old))
+                exit 1
+            print substr(all, 1, at - 1) text(ARGV[3]) \
+                substr(all, at + length(old))
+        }' "$@"
+}
+
+# --- the work of one processor ------------------------------------------------
+
+# A copy of what make and the tests need; times stay, so that make does not
+# build everything again.
+copy_tree() {
+    mkdir -p "$1/build/tests"
+    cp -a Makefile common stage0* "$1"
+    cp -a build/common build/stage* build/libcommon.a build/escape \
+        build/rootfs "$1/build"
+    cp -a build/tests/test_* "$1/build/tests"
+}
+
+# The tests that are named, on the programs as they are.
+check_tests() {
+    while IFS='	' read -r program stage test; do
+        passes "$1" "$program" "$stage" "$test" && continue
+        echo "$program $stage: $test does not pass without an edit"
+        tail -n 20 "$1/log"
+    done
+}
+
+# What became of one mutant, which is in COPY.
+judge() {
+    if ! make -s -C "$1" CFLAGS='-O2 -w' "build/stage0$2" >"$1/log" 2>&1; then
+        echo "DOES NOT BUILD"
+    elif passes "$1" "$3" "$2" "$4"; then
+        echo "SURVIVED"
+    elif [ $? -eq 1 ]; then
+        echo "killed"
+    else
+        echo "NO RESULT"
+    fi
+}
+
+try_mutants() {
+    while IFS='	' read -r id stage file program test needs name; do
+        if ! [ -e "$needs" ]; then
+            verdict="left out"
+        elif edit "$file" "$work/$id.old" "$work/$id.new" >"$1/$file"; then
+            verdict=$(judge "$1" "$stage" "$program" "$test")
+        else
+            verdict="NO LONGER FITS"
+        fi
+        cp "$1/log" "$work/$id.log"
+        cp "$file" "$1/$file" # newer than what was built of the mutant
+        printf '%-14s  %s  %-50s %s\n' "$verdict" "$stage" "$name" "$test" |
+            tee -a "$1/results"
+        case $verdict in
+        NO\ RESULT | DOES*) tail -n 20 "$1/log" ;;
+        esac
+    done
+}
+
+# in_parallel FUNCTION LIST: each copy gets its share of the lines of LIST.
+in_parallel() {
+    for copy in "$work"/copy*; do
+        awk -v all="$processors" -v mine="${copy##*copy}" \
+            'NR % all == mine' "$2" | "$1" "$copy" &
+    done
+    wait
+}
+
+# --- all ----------------------------------------------------------------------
+
+processors=$(nproc)
+unset MAKEFLAGS MFLAGS MAKELEVEL # the copies call make themselves
+rm -rf "$work"
+mkdir -p "$work"
+trap 'chown -R --reference=build "$work"' EXIT # make clean removes it
+read_table >"$work/all"
+case ${1:-} in
+[1-7]) awk -F '\t' -v stage="$1" '$2 == stage' "$work/all" >"$work/list" ;;
+*) grep -F -e "${1:-}" "$work/all" >"$work/list" || : ;;
+esac
+for n in $(seq 0 $((processors - 1))); do
+    copy_tree "$work/copy$n"
+done
+
+cut -f 2,4,5 "$work/list" | awk -F '\t' -v OFS='\t' '{ print $2, $1, $3 }' |
+    sort -u >"$work/tests"
+echo "$(grep -c . "$work/tests") tests, on the programs as they are"
+in_parallel check_tests "$work/tests" | tee "$work/failed"
+[ ! -s "$work/failed" ] || exit 1
+
+in_parallel try_mutants "$work/list"
+echo
+awk '
+    /^left out/ { left_out++; next }
+    { stage = substr($0, 17, 1); all[stage]++; n++ }
+    /^killed/ { killed[stage]++; k++ }
+    END {
+        for (stage = 1; stage <= 7; stage++)
+            if (all[stage])
+                printf "stage %d: %d of %d killed\n", stage, killed[stage],
+                    all[stage]
+        if (left_out)
+            printf "%d left out: this machine lacks what they are about\n",
+                left_out
+        printf "%d mutants, %d killed, %d not killed\n", n, k, n - k
+        exit n == 0 || k < n
+    }' "$work"/copy*/results
