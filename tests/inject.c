@@ -35,6 +35,10 @@
 enum { BROKEN = 97, NOT_REACHED, HUNG, TIME_LIMIT_S = 20 };
 enum { MOST_PROCESSES = 64, MOST_CALLS = 512 };
 
+/* Of the kernel, which here gives way to another user of a lock: the process
+ * does not see it. */
+#define ERESTARTNOINTR 513
+
 #define CALL(name)        \
     {                     \
         SYS_##name, #name \
@@ -83,6 +87,7 @@ static struct process {
     int counts[MOST_CALLS]; /* how often each call was made */
     bool begun;             /* the C library has started */
     bool failing;           /* the call from which it returns next */
+    bool restarting;        /* the kernel makes the last one once more */
 } processes[MOST_PROCESSES];
 
 static struct {
@@ -170,7 +175,7 @@ static bool enter_call(struct process *p, unsigned long long number)
     }
     if (number == SYS_set_tid_address)
         p->begun = true;
-    if (!name || number >= MOST_CALLS)
+    if (!name || number >= MOST_CALLS || p->restarting)
         return false;
     int n = ++p->counts[number];
     if (list && begun)
@@ -198,8 +203,10 @@ static void on_call(struct process *p)
         other = enter_call(p, info.entry.nr);
     else if (p->failing)
         set_result(p->pid, -fault.error);
-    if (info.op == PTRACE_SYSCALL_INFO_EXIT)
+    if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
         p->failing = false;
+        p->restarting = info.exit.rval == -ERESTARTNOINTR;
+    }
     ptrace(other ? PTRACE_DETACH : PTRACE_SYSCALL, p->pid, 0, 0);
     if (other)
         p->pid = 0;
