@@ -44,7 +44,7 @@ help:
 #: make testN     the same for stage N alone
 #: make vm        a root shell without root: a machine on this tree, cgroup v2;
 #:                make vm CMD='make test6' runs one command in it
-#: make vm-test   make test in that machine, less the tests of doctor
+#: make vm-test   make test in that machine, less the tests of scripts
 #: make mutants   prove that the tests notice what is missing from a stage
 #: make lessons   type the lessons' commands, compare what they print
 #: make check     format, warnings, static analysis, the rules for stages
@@ -148,8 +148,8 @@ vm: vm-check stages rootfs
 	@[ -e run ] || ln -sfn $(BUILD)/stage07 run
 	@tests/vm.sh $(if $(value CMD),"$$VM_COMMAND")
 
-# Those of doctor fake what they look at: another kernel changes nothing.
-vm-test: TESTS := $(filter-out doctor,$(TESTS))
+# Those of doctor and rootfs try out scripts: another kernel changes nothing.
+vm-test: TESTS := $(filter-out doctor rootfs,$(TESTS))
 vm-test: vm-check test-needs
 	@tests/vm.sh 'tests/run.sh $(SUITE)'
 

@@ -29,6 +29,11 @@ static sigset_t held;     /* the signals above and SIGCHLD */
 static sigset_t original; /* the mask that COMMAND gets back */
 static mode_t file_mask;  /* and its umask */
 
+/* What it points to is needed to the end, and reachable to the end: a leak
+ * checker looks when main has returned. */
+static struct container prepared = {.pipe = {-1, -1}};
+static pid_t released; /* 0: the container is not there or still waits */
+
 static void hold_signals(void)
 {
     sigemptyset(&held);
@@ -43,22 +48,18 @@ static void hold_signals(void)
 
 struct container prepare_container(int stage, int argc, char *argv[])
 {
-    /* What it points to is needed to the end. From here it is reachable to the
-     * end as well: a leak checker looks when main has returned. */
-    static struct container container = {.pipe = {-1, -1}};
-
-    container.options = parse_options(stage, argc, argv);
+    prepared.options = parse_options(stage, argc, argv);
     if (stage >= 6)
-        container.cgroups = find_cgroups();
-    if (pipe2(container.pipe, O_CLOEXEC) == -1)
+        prepared.cgroups = find_cgroups();
+    if (pipe2(prepared.pipe, O_CLOEXEC) == -1)
         die("pipe2");
-    if (container.pipe[0] <= STDERR_FILENO)
+    if (prepared.pipe[0] <= STDERR_FILENO)
         fail(EXIT_SETUP, "./run </dev/null instead of <&-",
              "standard input, output and error must be open");
     save_terminal();
     hold_signals();
     file_mask = umask(0); /* modes are meant as they are written */
-    return container;
+    return prepared;
 }
 
 void wait_for_parent(struct container *container)
@@ -89,8 +90,21 @@ void release_container(struct container *container, pid_t pid)
         if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)
             die("sigprocmask");
     }
+    released = pid;
     if (write(container->pipe[1], "", 1) != 1)
         die("write to the container's pipe");
+}
+
+void end_container(void)
+{
+    if (prepared.pipe[1] == -1)
+        return;
+    close(prepared.pipe[1]); /* one that still waits ends by that */
+    prepared.pipe[1] = -1;
+    if (released)
+        kill(released, SIGKILL);
+    while (wait(NULL) != -1)
+        ;
 }
 
 /* Returns the mask in line NAME of a /proc/PID/status, bit N-1 for signal N.
@@ -171,6 +185,7 @@ int wait_for_container(pid_t pid)
             stopping = forward(pid, &info, stopping);
         }
     }
+    released = 0;
     restore_terminal();
     if (WIFSIGNALED(status))
         return EXIT_SIGNAL + WTERMSIG(status);

@@ -30,6 +30,10 @@ void wait_for_parent(struct container *container);
  * the terminal, if there is one. */
 void release_container(struct container *container, pid_t pid);
 
+/* In the parent, when it fails: ends the container, if there is one, and waits
+ * until it is gone, so that its cgroup can be removed. */
+void end_container(void);
+
 /* In the parent: forwards signals to PID and waits for its end. SIGTERM means
  * stop: it is followed by SIGKILL after a grace time. A signal that PID 1 of a
  * PID namespace neither handles nor ignores is dropped by the kernel; the

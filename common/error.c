@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "error.h"
 
+#include "container.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,6 +34,7 @@ static _Noreturn void end(int status)
 {
     if (in_container)
         _exit(status);
+    end_container();
     exit(status);
 }
 

@@ -243,32 +243,28 @@ static _Noreturn void become_nft(int input, int output)
  * and its status as waitpid(2) has it. */
 static char *run_nft(const char *rules, int *status)
 {
-    /* A file in memory: unlike a pipe, it does not mind if nobody reads it. */
-    int input = memfd_create("nft rules", MFD_CLOEXEC), output[2];
-    size_t used = 0, size = 4096;
-    char *text = xmalloc(size);
-    ssize_t n;
+    /* Files in memory: unlike a pipe, they do not mind if nobody reads them. */
+    int input = memfd_create("nft rules", MFD_CLOEXEC);
+    int output = memfd_create("nft output", MFD_CLOEXEC);
 
-    if (input == -1 ||
+    if (input == -1 || output == -1 ||
         write(input, rules, strlen(rules)) != (ssize_t)strlen(rules) ||
-        lseek(input, 0, SEEK_SET) == -1 || pipe2(output, O_CLOEXEC) == -1)
+        lseek(input, 0, SEEK_SET) == -1)
         die("memfd_create");
     pid_t pid = fork();
     if (pid == -1)
         die("fork");
     if (pid == 0)
-        become_nft(input, output[1]);
+        become_nft(input, output);
+    if (waitpid(pid, status, 0) == -1)
+        die("waitpid nft");
+    off_t size = lseek(output, 0, SEEK_END);
+    char *text = xmalloc((size_t)size + 1);
+    if (size == -1 || pread(output, text, (size_t)size, 0) != size)
+        die("read what nft printed");
+    text[size] = '\0';
     close(input);
-    close(output[1]);
-    while ((n = read(output[0], text + used, size - used - 1)) > 0) {
-        used += (size_t)n;
-        if (size - used < 2)
-            text = xrealloc(text, size *= 2);
-    }
-    text[used] = '\0';
-    close(output[0]);
-    while (waitpid(pid, status, 0) == -1 && errno == EINTR)
-        ;
+    close(output);
     return text;
 }
 
