@@ -412,8 +412,13 @@ void write_limit(const struct cgroup *cgroup, const struct limit *limit,
     char *whole = letter ? xasprintf("%.*s%lld%s", (int)(letter - text), text,
                                      number, letter + 1)
                          : xstrdup(text);
-    if (!write_in(cgroup->directory, file, whole) && errno != ENOENT)
+    bool written = write_in(cgroup->directory, file, whole);
+    if (!written && errno != ENOENT)
         die("cgroup %s/%s", cgroup->directory, file);
+    if (!written && !limit->optional)
+        fail(EXIT_SETUP,
+             "this kernel was built without it; cpu needs CONFIG_CFS_BANDWIDTH",
+             "cgroup %s: no file %s", cgroup->directory, file);
     free(whole);
 }
 

@@ -11,9 +11,10 @@
 
 /* A limit, as a row of a table: the file of its controller in version 1 and in
  * version 2, and the text to write, in which N stands for the number that was
- * asked for. No file: nothing to write. */
+ * asked for. No file: nothing to write. Optional: not every kernel has it. */
 struct limit {
     const char *controller, *v1_file, *v1_text, *v2_file, *v2_text;
+    bool optional;
 };
 
 /* A number to report, as a row of a table: the files in which it stands, the
@@ -53,7 +54,8 @@ struct cgroup *make_cgroup(struct cgroup *all, const char *controller);
 struct cgroup *own_cgroup(struct cgroup *all, const char *controller);
 
 /* Writes the limit, with NUMBER in place of its N. Nothing happens if the
- * version of the hierarchy has no such file. Dies on other failures. */
+ * version of the hierarchy has no such file, or the limit is optional and this
+ * kernel lacks it. Dies on other failures. */
 void write_limit(const struct cgroup *cgroup, const struct limit *limit,
                  long long number);
 

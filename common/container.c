@@ -32,7 +32,8 @@ static mode_t file_mask;  /* and its umask */
 /* What it points to is needed to the end, and reachable to the end: a leak
  * checker looks when main has returned. */
 static struct container prepared = {.pipe = {-1, -1}};
-static pid_t released; /* 0: the container is not there or still waits */
+
+pid_t container_pid;
 
 static void hold_signals(void)
 {
@@ -90,21 +91,17 @@ void release_container(struct container *container, pid_t pid)
         if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)
             die("sigprocmask");
     }
-    released = pid;
     if (write(container->pipe[1], "", 1) != 1)
         die("write to the container's pipe");
 }
 
 void end_container(void)
 {
-    if (prepared.pipe[1] == -1)
-        return;
-    close(prepared.pipe[1]); /* one that still waits ends by that */
-    prepared.pipe[1] = -1;
-    if (released)
-        kill(released, SIGKILL);
-    while (wait(NULL) != -1)
-        ;
+    pid_t pid = container_pid;
+
+    container_pid = 0;
+    if (pid > 0 && kill(pid, SIGKILL) == 0)
+        waitpid(pid, NULL, 0);
 }
 
 /* Returns the mask in line NAME of a /proc/PID/status, bit N-1 for signal N.
@@ -185,7 +182,7 @@ int wait_for_container(pid_t pid)
             stopping = forward(pid, &info, stopping);
         }
     }
-    released = 0;
+    container_pid = 0;
     restore_terminal();
     if (WIFSIGNALED(status))
         return EXIT_SIGNAL + WTERMSIG(status);

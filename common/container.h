@@ -30,7 +30,11 @@ void wait_for_parent(struct container *container);
  * the terminal, if there is one. */
 void release_container(struct container *container, pid_t pid);
 
-/* In the parent, when it fails: ends the container, if there is one, and waits
+/* In the parent: the first process of the container, as soon as clone(2) has
+ * made it; 0 if there is none. */
+extern pid_t container_pid;
+
+/* In the parent, when it fails: kills the container, if there is one, and waits
  * until it is gone, so that its cgroup can be removed. */
 void end_container(void);
 

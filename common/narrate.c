@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "narrate.h"
 
+#include "container.h"
 #include "error.h"
 #include "syscalls.h"
 
@@ -320,6 +321,7 @@ WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
     struct line line = {.length = 0};
     int result = __real_clone(start_child, stack, flags, &child);
 
+    container_pid = result == -1 ? 0 : result;
     if (narrating) {
         add(&line, "clone(child_stack=%p, flags=", stack);
         if (flags & ~CSIGNAL) {
@@ -340,7 +342,10 @@ WRAP(pid_t, clone3, struct clone_args *args, size_t size)
     if (result == 0) {
         in_container = true;
         holding = narrating;
-    } else if (narrating) {
+        return 0;
+    }
+    container_pid = result == -1 ? 0 : (pid_t)result;
+    if (narrating) {
         add(&line, "clone3({flags=");
         add_flags(&line, clone_flags, (unsigned long)args->flags);
         add(&line, ", exit_signal=");

@@ -73,13 +73,13 @@ static const char *const device_links[][2] = {
 };
 
 /* What is written where, in version 1 and in version 2. N is the number that
- * the option asks for: bytes, processes, microseconds in every 100000. */
+ * is asked for: bytes, processes, microseconds in every 100000. 1: optional. */
 static const struct limit limits[] = {
-    {"memory", "memory.limit_in_bytes", "N", "memory.max", "N"},
-    {"memory", "memory.memsw.limit_in_bytes", "N", "memory.swap.max", "0"},
-    {"memory", "memory.swappiness", "0", NULL, NULL},
-    {"pids", "pids.max", "N", "pids.max", "N"},
-    {"cpu", "cpu.cfs_quota_us", "N", "cpu.max", "N 100000"},
+    {"memory", "memory.limit_in_bytes", "N", "memory.max", "N", 0},
+    {"memory", "memory.memsw.limit_in_bytes", "N", "memory.swap.max", "0", 1},
+    {"memory", "memory.swappiness", "0", NULL, NULL, 1},
+    {"pids", "pids.max", "N", "pids.max", "N", 0},
+    {"cpu", "cpu.cfs_quota_us", "N", "cpu.max", "N 100000", 0},
     {0},
 };
 
@@ -260,8 +260,8 @@ static void cover_kernel_files(void)
     }
 }
 
-/* In the parent. A file that this kernel lacks (memory.memsw, memory.swap: it
- * does not account for swap) is passed over. */
+/* In the parent. An optional file that this kernel lacks is passed over: then
+ * it does not account for swap. */
 static void limit_resources(struct container *container)
 {
     make_cgroup(container->cgroups, NULL);

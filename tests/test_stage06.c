@@ -781,6 +781,30 @@ static void a_failure_of_any_call_leaves_no_cgroup(void **state)
                 10);
 }
 
+/* One file after the other is not found in the parent, which strace follows. A
+ * limit that was asked for holds, or there is no container. */
+static void a_limit_that_the_kernel_lacks_is_refused(void **state)
+{
+    static char script[] = "cat /sys/fs/cgroup/cpu*/cpu.cfs_quota_us "
+                           "/sys/fs/cgroup/cpu.max 2>/dev/null";
+    int refused = 0;
+
+    (void)state;
+    for (int n = 1; n <= 30; n++) {
+        struct result result = run_program(
+            NULL,
+            WORDS("strace", "-o", "/dev/null", "-e",
+                  format("inject=openat:error=ENOENT:when=%d", n),
+                  stage_program(), "-q", "--cpus", "0.5", "sh", "-c", script));
+        if ((result.status != 125 || *result.out) &&
+            strncmp(result.out, "50000", 5) != 0)
+            fail_msg("openat number %d: status %d, a quota of %s", n,
+                     result.status, result.out);
+        refused += strstr(result.err, ": no file cpu.") != NULL;
+    }
+    assert_int_equal(refused, 1);
+}
+
 /* The names of the container's directories: each in one hierarchy. */
 static char *directories[COUNT(controllers)];
 
@@ -980,6 +1004,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_failing_set_up_says_one_thing),
     cmocka_unit_test(a_failing_set_up_leaves_no_cgroup),
     cmocka_unit_test(a_failure_of_any_call_leaves_no_cgroup),
+    cmocka_unit_test(a_limit_that_the_kernel_lacks_is_refused),
     cmocka_unit_test(the_next_run_removes_what_a_killed_parent_left),
     cmocka_unit_test(directories_of_others_are_left_alone),
     cmocka_unit_test(a_directory_that_is_locked_is_left_alone),

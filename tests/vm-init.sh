@@ -30,6 +30,7 @@ mount -t mqueue mqueue /dev/mqueue
 for directory in /dev/shm /run /tmp /var/tmp; do
     mount -t tmpfs -o mode=1777 tmpfs $directory
 done
+cp $rootfs/bin/busybox /run # for the end: the tree may be cleaned until then
 mkdir -p "$tree"
 mount -o bind /mnt "$tree"
 mount -o remount,bind,ro /
@@ -68,4 +69,4 @@ else
     "$@" </dev/null || status=$?
 fi
 echo $status >/dev/tty1
-"$tree/build/rootfs/bin/busybox" halt -f
+/run/busybox halt -f
