@@ -114,7 +114,7 @@ need_for_building
 for goal in "$@"; do
     case $goal in
     stage7 | stages | bench | lessons | clean-host) need_for_network ;;
-    test*) need_for_network && need_for_testing ;;
+    test* | mutants | faults) need_for_network && need_for_testing ;;
     vm*) need_for_network && need_for_testing && need_for_machine ;;
     check*)
         need_for_network && need_for_testing && need_for_checking &&

@@ -5,7 +5,7 @@
 #
 #     tests/builds.sh [optimized|musl|arm64|sanitized|valgrind]...
 #
-# Without a name: all, in about six minutes. `make builds` has built the programs
+# Without a name: all, in about five minutes. `make builds` has built the programs
 # and tests before that. Prints a line for each build; status 0: all are good.
 # SUDO is what stands before a command that needs root.
 set -u

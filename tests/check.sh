@@ -133,6 +133,7 @@ check "gcc compiles without a warning" builds_with gcc
 check "clang compiles without a warning" builds_with clang
 check "clang-tidy finds nothing" tidy
 check "cppcheck finds nothing" analyzed
+check "the edits of tests/mutants.txt fit" tests/mutants.sh --fits
 check "the command lines in tests/corpus are judged well" corpus_is_good
 check "narrated calls are those of the Makefile" calls_are_narrated
 check "no function has more than 40 lines" short_functions

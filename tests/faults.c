@@ -401,7 +401,12 @@ int main(int argc, char *argv[])
         cmocka_unit_test(the_parent_may_be_killed_at_any_call),
         cmocka_unit_test(a_thousand_killed_at_random_leave_nothing),
     };
-    bool last = argc > 1 && atoi(argv[1]) == 7;
+    int number = argc == 2 ? atoi(argv[1]) : 0;
+    bool last = number == 7;
 
+    if (number < 1 || number > 7) {
+        fprintf(stderr, "usage: faults STAGE, from 1 to 7\n");
+        return 2;
+    }
     return test_main(argc, argv, 7, "faults", tests, COUNT(tests) - !last);
 }

@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 enum { MOST_BLOCKS = 4096, MOST_WORDS = 64, STAGES = 7 };

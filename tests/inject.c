@@ -170,6 +170,14 @@ static const char *name_of(unsigned long long number)
     return NULL;
 }
 
+static bool is_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* --- registers ------------------------------------------------------------ */
 
 /* On entry: there is no call of the number -1, so that none is made. */
@@ -316,8 +324,12 @@ static void start(char *const words[])
         execv(words[0], words);
         _exit(BROKEN);
     }
-    if (host == -1 || waitpid(host, &status, 0) != host || !WIFSTOPPED(status))
+    if (host == -1 || waitpid(host, &status, 0) != host)
         stop(words[0]);
+    if (!WIFSTOPPED(status)) {
+        errno = ENOEXEC;
+        stop(words[0]);
+    }
     process_of(host)->role = HOST;
     ptrace(PTRACE_SETOPTIONS, host, 0, options);
     ptrace(PTRACE_SYSCALL, host, 0, 0);
@@ -332,13 +344,23 @@ int main(int argc, char *argv[])
         start(argv + 3);
         return trace();
     }
-    if (argc < 6)
+    if (argc < 6 || !is_name(argv[2]) || atoi(argv[3]) < 1 ||
+        (strcmp(argv[1], "host") != 0 && strcmp(argv[1], "container") != 0)) {
+        fprintf(stderr,
+                "usage: inject list FILE PROGRAM [ARG]...\n"
+                "       inject host|container CALL N ERRNO|kill PROGRAM "
+                "[ARG]...\n");
         return BROKEN;
+    }
     fault.role = argv[1];
     fault.call = argv[2];
     fault.n = atoi(argv[3]);
     fault.kill = strcmp(argv[4], "kill") == 0;
     fault.error = atoi(argv[4]);
     start(argv + 5);
-    return trace();
+    int status = trace();
+    if (status == NOT_REACHED)
+        fprintf(stderr, "inject: %s made no %s number %d\n", fault.role,
+                fault.call, fault.n);
+    return status;
 }

@@ -6,6 +6,7 @@
 #
 #     tests/mutants.sh [STAGE|WORDS]    all, one stage's, or those with WORDS in
 #                                       their line
+#     tests/mutants.sh --fits           only says which edits fit no longer
 #
 # A mutant is killed if the edited program builds, and the test fails on it that
 # passes on the program as it is. Anything else fails the run: a mutant that
@@ -53,8 +54,6 @@ if [ "${1:-}" = --apart ]; then
     run_apart "$@"
     exit
 fi
-
-[ "$(id -u)" -eq 0 ] || { echo "mutants: needs root" >&2; exit 1; }
 
 # passes COPY PROGRAM STAGE TEST: 0 if the test passes, 1 if it fails, 2 if it
 # is not known. What was printed is in COPY/log.
@@ -180,6 +179,30 @@ in_parallel() {
 
 # --- all ----------------------------------------------------------------------
 
+if [ "${1:-}" = --fits ]; then
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    read_table >"$work/all"
+    while IFS='	' read -r id stage file rest; do
+        edit "$file" "$work/$id.old" "$work/$id.new" >/dev/null ||
+            echo "fits no longer: stage $stage, $file: ${rest##*	}"
+    done <"$work/all" >"$work/bad"
+    cat "$work/bad"
+    [ ! -s "$work/bad" ]
+    exit
+fi
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "mutants: needs root" >&2
+    echo "  hint: sudo tests/mutants.sh" >&2
+    exit 1
+fi
+if ! [ -x build/tests/test_stage07 ]; then
+    echo "mutants: the tests are not built" >&2
+    echo "  hint: make test-needs" >&2
+    exit 1
+fi
+
 processors=$(nproc)
 unset MAKEFLAGS MFLAGS MAKELEVEL # the copies call make themselves
 rm -rf "$work"
@@ -190,6 +213,10 @@ case ${1:-} in
 [1-7]) awk -F '\t' -v stage="$1" '$2 == stage' "$work/all" >"$work/list" ;;
 *) grep -F -e "${1:-}" "$work/all" >"$work/list" || : ;;
 esac
+if ! [ -s "$work/list" ]; then
+    echo "mutants: no entry of tests/mutants.txt has the words '$1'" >&2
+    exit 1
+fi
 for n in $(seq 0 $((processors - 1))); do
     copy_tree "$work/copy$n"
 done

@@ -163,27 +163,28 @@ static void expect_line(const char *line)
 static void a_good_machine_has_a_line_for_everything(void **state)
 {
     (void)state;
-    assert_text(examine().out,
-                "fine  root: by sudo\n"
-                "fine  kernel: Linux 6.8.0-40-generic\n"
-                "fine  architecture: x86_64\n"
-                "fine  namespaces: mnt pid uts ipc cgroup net\n"
-                "fine  propagation: / is shared, as systemd makes it\n"
-                "fine  cgroups: version 2, at /sys/fs/cgroup\n"
-                "fine  memory controller: version 2, at /sys/fs/cgroup\n"
-                "fine  pids controller: version 2, at /sys/fs/cgroup\n"
-                "fine  cpu controller: version 2, at /sys/fs/cgroup\n"
-                "fine  forwarding: off; stage 7 switches it on while a "
-                "container runs\n"
-                "fine  nft: found\n"
-                "note  FORWARD: only root can see its policy: sudo ./doctor\n"
-                "fine  compiler: cc 12.2\n"
-                "fine  static libc: found\n"
-                "fine  libmnl: found\n"
-                "fine  cmocka: found\n"
-                "fine  busybox: static, and for this machine\n"
-                "fine  strace: found\n"
-                "fine  linux.uml: found\n\n" ALL_RUN "\n");
+    assert_text(
+        examine().out,
+        "fine  root: by sudo\n"
+        "fine  kernel: Linux 6.8.0-40-generic\n"
+        "fine  architecture: x86_64\n"
+        "fine  namespaces: mnt pid uts ipc cgroup net\n"
+        "fine  propagation: / is shared, as systemd makes it\n"
+        "fine  cgroups: version 2, at /sys/fs/cgroup\n"
+        "fine  memory controller: version 2, at /sys/fs/cgroup\n"
+        "fine  pids controller: version 2, at /sys/fs/cgroup\n"
+        "fine  cpu controller: version 2, at /sys/fs/cgroup\n"
+        "fine  forwarding: off; stage 7 switches it on while a "
+        "container runs\n"
+        "fine  nft: found\n"
+        "note  FORWARD: only root can see its policy: ask again as root\n"
+        "fine  compiler: cc 12.2\n"
+        "fine  static libc: found\n"
+        "fine  libmnl: found\n"
+        "fine  cmocka: found\n"
+        "fine  busybox: static, and for this machine\n"
+        "fine  strace: found\n"
+        "fine  linux.uml: found\n\n" ALL_RUN "\n");
     expect("", ALL_RUN);
 }
 
@@ -201,8 +202,8 @@ static void a_user_without_sudo_gets_as_far_as_stage_1(void **state)
 {
     (void)state;
     lose("/bin/sudo");
-    expect("FIX   root: not root, and no sudo here: su -, then ./run without "
-           "sudo\n",
+    expect("FIX   root: not root, and no sudo here: su, then ./run without "
+           "sudo; or without root: make vm\n",
            "Stage 1 will run; stage 2 needs: root.");
 }
 
@@ -224,7 +225,8 @@ static void docker_without_cap_sys_admin_is_seen(void **state)
         expect("FIX   root: Docker took CAP_SYS_ADMIN away: docker run "
                "--privileged, or a virtual machine\n",
                "Stage 1 will run; stage 2 needs: root.");
-    assert_contains(result.out, "note  container: this is one itself\n");
+    assert_contains(result.out,
+                    "note  container: you are inside one already\n");
 }
 
 static void a_root_without_cap_sys_admin_is_seen_elsewhere(void **state)
@@ -476,7 +478,7 @@ static void dockers_cgroup_namespace_is_seen(void **state)
     set("/proc/self/cgroup", "0::/\n");
     set("/sys/fs/cgroup/cgroup.type", "domain\n");
     assert_contains(expect("", ALL_RUN).out,
-                    "note  container: this is one itself\n");
+                    "note  container: you are inside one already\n");
     set("/sys/fs/cgroup/cgroup.subtree_control", "cpu pids\n");
     expect("FIX   cgroups: processes live in /sys/fs/cgroup itself: docker run "
            "--privileged --cgroupns=host\n",
@@ -531,10 +533,11 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
 
     (void)state;
     set_command("nft", format(chains, ""));
-    expect_line("note  FORWARD: only root can see its policy: sudo ./doctor");
+    expect_line(
+        "note  FORWARD: only root can see its policy: ask again as root");
     set("/sys/class/net/docker0/ifindex", "3\n");
     expect_line("note  FORWARD: Docker is here and may have made it drop; only "
-                "root can see that: sudo ./doctor");
+                "root can see that: ask again as root");
     set_user(0, "root");
     expect_line("fine  FORWARD: no policy drops what is forwarded");
     set_command("nft", format(chains, drop));
