@@ -248,8 +248,11 @@ static void on_call(struct process *p)
     struct __ptrace_syscall_info info;
     bool other = false;
 
-    if (ptrace(PTRACE_GET_SYSCALL_INFO, p->pid, sizeof(info), &info) == -1)
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, p->pid, sizeof(info), &info) == -1) {
+        if (errno == EIO) /* User-Mode Linux, and before Linux 5.3 */
+            stop("this kernel has no PTRACE_GET_SYSCALL_INFO");
         return; /* killed meanwhile */
+    }
     if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
         other = enter_call(p, info.entry.nr);
     else if (p->failing)
