@@ -781,6 +781,32 @@ static void a_failure_of_any_call_leaves_no_cgroup(void **state)
                 10);
 }
 
+/* Also the one that lets the container go on, which then is there already and,
+ * with version 2, in its cgroup. */
+static void a_failing_write_of_the_parent_leaves_no_cgroup(void **state)
+{
+    char *before = host_state(), *off = stage < 7 ? "-q" : "--network=none";
+    int failed = 0;
+
+    (void)state;
+    for (int n = 1; n <= 20; n++) {
+        struct result result = run_program(
+            NULL, WORDS("strace", "-o", "/dev/null", "-e",
+                        format("inject=write:error=EIO:when=%d", n),
+                        stage_program(), "-q", off, LIMITS, "true"));
+        /* A controller that could not be disabled is left to the next run. */
+        assert_status(run_quiet(off, LIMITS, "true"), 0);
+        assert_host_unchanged(before);
+        if (result.status == 0)
+            continue;
+        assert_status(result, 125);
+        assert_text(strchr(result.err, '\n'), "\n"); /* one message */
+        failed++;
+    }
+    /* Three limits at least, and the byte for the container. */
+    assert_in_range(failed, 4, 19);
+}
+
 /* One file after the other is not found in the parent, which strace follows. A
  * limit that was asked for holds, or there is no container. */
 static void a_limit_that_the_kernel_lacks_is_refused(void **state)
@@ -1005,6 +1031,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_failing_set_up_leaves_no_cgroup),
     cmocka_unit_test(a_failure_of_any_call_leaves_no_cgroup),
     cmocka_unit_test(a_limit_that_the_kernel_lacks_is_refused),
+    cmocka_unit_test(a_failing_write_of_the_parent_leaves_no_cgroup),
     cmocka_unit_test(the_next_run_removes_what_a_killed_parent_left),
     cmocka_unit_test(directories_of_others_are_left_alone),
     cmocka_unit_test(a_directory_that_is_locked_is_left_alone),
