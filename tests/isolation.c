@@ -1032,7 +1032,7 @@ void a_failing_call_is_narrated_with_its_error(void **state)
 
     (void)state;
     assert_status(result, 125);
-    assert_contains(result.err, ") = -1 EIO (Input/output error)\n");
+    assert_contains(result.err, ") = -1 EIO ("); /* musl: I/O error */
 }
 
 /* --- nothing stays -------------------------------------------------------- */

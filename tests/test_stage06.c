@@ -820,7 +820,7 @@ static void a_limit_that_the_kernel_lacks_is_refused(void **state)
         struct result result = run_program(
             NULL,
             WORDS("strace", "-o", "/dev/null", "-e",
-                  format("inject=openat:error=ENOENT:when=%d", n),
+                  format("inject=?open,openat:error=ENOENT:when=%d", n),
                   stage_program(), "-q", "--cpus", "0.5", "sh", "-c", script));
         if ((result.status != 125 || *result.out) &&
             strncmp(result.out, "50000", 5) != 0)
