@@ -203,6 +203,21 @@ struct cgroup *find_cgroups(void)
     return all;
 }
 
+/* A directory's link count is two and one for each directory in it: mostly
+ * there is nothing to look at. */
+void remove_stale_cgroups(const struct cgroup *all)
+{
+    struct stat st;
+
+    for (const struct cgroup *c = all; c; c = c->next) {
+        if (stat(c->parent, &st) == -1 || st.st_nlink <= 2)
+            continue;
+        lock_hierarchy(c);
+        remove_stale(c->parent);
+        unlock_hierarchy();
+    }
+}
+
 static char *read_in(const char *directory, const char *file)
 {
     char *path = xasprintf("%s/%s", directory, file);
@@ -350,28 +365,10 @@ static void make_directory(struct cgroup *cgroup)
     cgroup->fd = lock_directory(path);
 }
 
-/* Also where this container will have no cgroup. A directory's link count is
- * two and one for each directory in it: mostly there is nothing to look at. */
-static void clean_hierarchies(const struct cgroup *c)
-{
-    struct stat st;
-
-    for (; c; c = c->next) {
-        if (stat(c->parent, &st) == -1 || st.st_nlink <= 2)
-            continue;
-        lock_hierarchy(c);
-        remove_stale(c->parent);
-        unlock_hierarchy();
-    }
-}
-
 struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
 {
-    struct cgroup *cgroup;
+    struct cgroup *cgroup = hierarchy_of(all, controller);
 
-    if (!controller)
-        clean_hierarchies(all);
-    cgroup = hierarchy_of(all, controller);
     if (!cgroup || (!controller && all->next))
         return NULL;
     if (cgroup->directory && cgroup->version == 1)

@@ -38,15 +38,17 @@ struct cgroup {
  * Dies on failure. */
 struct cgroup *find_cgroups(void);
 
+/* Removes what earlier runs left in any hierarchy: directories with our name,
+ * beside which ours would be made, that nobody has locked and nobody is in. */
+void remove_stale_cgroups(const struct cgroup *all);
+
 /* Makes the container's cgroup in the hierarchy that has CONTROLLER ("memory";
  * NULL: in the version 2 hierarchy, without a controller), enables CONTROLLER
  * there, and returns it; NULL if CONTROLLER is NULL and version 2 is not the
  * only one that is mounted. A second call for the same hierarchy makes no
- * second one. It is removed when the process ends by exit(3). With NULL, what
- * earlier runs left in any hierarchy is removed: directories with our name,
- * beside which ours would be made, that nobody has locked and nobody is in.
- * Dies, with nothing left behind, if no hierarchy has the controller or it
- * cannot be enabled. */
+ * second one. It is removed when the process ends by exit(3). Dies, with
+ * nothing left behind, if no hierarchy has the controller or it cannot be
+ * enabled. */
 struct cgroup *make_cgroup(struct cgroup *all, const char *controller);
 
 /* Returns the container's cgroup in the hierarchy that has CONTROLLER (NULL:

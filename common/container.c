@@ -50,8 +50,10 @@ static void hold_signals(void)
 struct container prepare_container(int stage, int argc, char *argv[])
 {
     prepared.options = parse_options(stage, argc, argv);
-    if (stage >= 6)
+    if (stage >= 6) {
         prepared.cgroups = find_cgroups();
+        remove_stale_cgroups(prepared.cgroups);
+    }
     if (pipe2(prepared.pipe, O_CLOEXEC) == -1)
         die("pipe2");
     if (prepared.pipe[0] <= STDERR_FILENO)

@@ -17,7 +17,8 @@ struct container {
     int pipe[2];            /* the container waits at [0] for a byte from [1] */
 };
 
-/* Parses the command line of stage STAGE (see options.h), opens the pipe and
+/* Parses the command line of stage STAGE (see options.h), from stage 6 on finds
+ * the cgroups and removes what a killed run left of them, opens the pipe and
  * holds back the signals that the parent will forward, so that none is lost
  * between clone(2) and wait_for_container(). Dies on failure. */
 struct container prepare_container(int stage, int argc, char *argv[]);

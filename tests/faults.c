@@ -26,9 +26,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORDS(...) ((char *const[]){__VA_ARGS__, NULL})
-#define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
-
 enum { MOST_ERRORS = 6, MOST_WORDS = 64 };
 
 /* How a call fails in practice, where that is not EPERM, ENOMEM or EIO. */

@@ -50,6 +50,10 @@ char *built(const char *name);
  * the program. It is not below /tmp: the stages from 2 to 4 show it as well. */
 char *scratch(void);
 
+/* An array of words as execvp(3) wants it; how long an array is. */
+#define WORDS(...)   ((char *const[]){__VA_ARGS__, NULL})
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 /* printf into a fresh string. */
 char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
 

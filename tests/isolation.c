@@ -25,9 +25,6 @@
 
 enum { NEVER = 99, NOBODY = 65534 };
 
-#define WORDS(...) ((char *const[]){__VA_ARGS__, NULL})
-#define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
-
 /* --- small things --------------------------------------------------------- */
 
 char *stage_program(void)
@@ -1022,13 +1019,22 @@ void narration_of_strings_is_what_strace_prints(void **state)
     compare_with_strace(join(WORDS("sh", "-c", "exit 7"), many));
 }
 
+struct result run_failing(const char *inject, bool everywhere,
+                          char *const words[])
+{
+    char **strace = join(WORDS("strace", "-o", "/dev/null", "-e",
+                               format("inject=%s", inject),
+                               everywhere ? "-f" : "-q", stage_program()),
+                         words);
+
+    return run_program(NULL, strace);
+}
+
 void a_failing_call_is_narrated_with_its_error(void **state)
 {
-    char *inject =
-        format("inject=%s:error=EIO:when=1", stage < 2 ? "clone" : "mount");
-    struct result result =
-        run_program(NULL, WORDS("strace", "-f", "-o", "/dev/null", "-e", inject,
-                                stage_program(), "echo", "run"));
+    struct result result = run_failing(stage < 2 ? "clone:error=EIO:when=1"
+                                                 : "mount:error=EIO:when=1",
+                                       true, WORDS("echo", "run"));
 
     (void)state;
     assert_status(result, 125);
@@ -1082,12 +1088,9 @@ static int count_calls(const char *call, pid_t pid, bool container)
 /* strace makes the Nth CALL fail in each process. */
 static void fail_call(const char *call, int n, char *const words[])
 {
-    char *inject = format("inject=%s:error=EIO:when=%d", call, n);
-    char **strace = join(WORDS("strace", "-f", "-o", "/dev/null", "-e", inject,
-                               stage_program(), "-q"),
-                         words);
     struct result result =
-        run_program(NULL, join(strace, WORDS("echo", "run")));
+        run_failing(format("%s:error=EIO:when=%d", call, n), true,
+                    join(WORDS("-q"), join(words, WORDS("echo", "run"))));
 
     if (result.status != 125 || *result.out ||
         !(strstr(result.err, ": Input/output error") ||

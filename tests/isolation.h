@@ -45,6 +45,12 @@ void wait_until(bool (*done)(const void *), const void *argument,
  * left to take. */
 bool has_no_signal(const void *pid);
 
+/* Runs the stage with WORDS (ended by NULL) in strace, which makes calls fail
+ * as INJECT says: "mount:error=EIO:when=2", counted for each process. With
+ * EVERYWHERE in the container as well, otherwise in the parent alone. */
+struct result run_failing(const char *inject, bool everywhere,
+                          char *const words[]);
+
 /* Runs the stage with WORDS (ended by NULL) as options again and again; each
  * time another one of CALLS fails, as often as the stage makes it before
  * COMMAND runs. Each must end in status 125 and leave nothing. Returns how many

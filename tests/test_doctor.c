@@ -17,10 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define WORDS(...)   ((char *const[]){__VA_ARGS__, NULL})
-#define ALL_RUN      "Stages 1 to 7 will run."
-#define ROOT_MOUNT   "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
+#define ALL_RUN    "Stages 1 to 7 will run."
+#define ROOT_MOUNT "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
 #define V1(name)                                                               \
     "31 22 0:9 / /sys/fs/cgroup/" name " rw shared:7 - cgroup cgroup rw," name \
     "\n"

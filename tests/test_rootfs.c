@@ -17,8 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 enum { NOBODY = 65534 };
 
 /* What a script prints. Its status must be 0. */

@@ -20,8 +20,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* The stage, called in a particular way: see run_prepared(). */
 #define RUN_AS(prepare, argument, ...)                                        \
     run_prepared(NULL, stage_words((char *const[]){"-q", __VA_ARGS__, NULL}), \

@@ -21,13 +21,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define WORDS(...)   ((char *const[]){__VA_ARGS__, NULL})
-#define LIMITS       "--memory", "64M", "--pids-limit", "20", "--cpus", "0.5"
-#define OOM_MESSAGE  "killed by the kernel: out of memory (limit "
+#define LIMITS      "--memory", "64M", "--pids-limit", "20", "--cpus", "0.5"
+#define OOM_MESSAGE "killed by the kernel: out of memory (limit "
 
 /* 200 MB at once, each page of them written to. */
-#define HOG          "dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"
+#define HOG         "dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"
 
 static const char *const controllers[] = {"memory", "pids", "cpu"};
 
@@ -790,10 +788,9 @@ static void a_failing_write_of_the_parent_leaves_no_cgroup(void **state)
 
     (void)state;
     for (int n = 1; n <= 20; n++) {
-        struct result result = run_program(
-            NULL, WORDS("strace", "-o", "/dev/null", "-e",
-                        format("inject=write:error=EIO:when=%d", n),
-                        stage_program(), "-q", off, LIMITS, "true"));
+        struct result result =
+            run_failing(format("write:error=EIO:when=%d", n), false,
+                        WORDS("-q", off, LIMITS, "true"));
         /* A controller that could not be disabled is left to the next run. */
         assert_status(run_quiet(off, LIMITS, "true"), 0);
         assert_host_unchanged(before);
@@ -817,11 +814,9 @@ static void a_limit_that_the_kernel_lacks_is_refused(void **state)
 
     (void)state;
     for (int n = 1; n <= 30; n++) {
-        struct result result = run_program(
-            NULL,
-            WORDS("strace", "-o", "/dev/null", "-e",
-                  format("inject=?open,openat:error=ENOENT:when=%d", n),
-                  stage_program(), "-q", "--cpus", "0.5", "sh", "-c", script));
+        struct result result =
+            run_failing(format("?open,openat:error=ENOENT:when=%d", n), false,
+                        WORDS("-q", "--cpus", "0.5", "sh", "-c", script));
         if ((result.status != 125 || *result.out) &&
             strncmp(result.out, "50000", 5) != 0)
             fail_msg("openat number %d: status %d, a quota of %s", n,
