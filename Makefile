@@ -18,8 +18,8 @@ WRAP  := $(CALLS:%=-Wl,--wrap=%)
 NETWORK := $(BUILD)/common/netlink.o $(BUILD)/common/network.o
 COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
-HARNESS := $(addprefix $(BUILD)/tests/,harness.o isolation.o cgroups.o \
-             network.o)
+HARNESS := $(addprefix $(BUILD)/tests/,harness.o apart.o isolation.o \
+             cgroups.o network.o)
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage0$(n))
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 
@@ -128,7 +128,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(HARNESS)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
 # What the earlier stages proved also holds for the last one.
-LATER := $(filter-out stage07 rootfs doctor,$(TESTS))
+LATER := $(filter-out stage07 rootfs doctor harness,$(TESTS))
 SUITE = $(TESTS:%=$(BUILD)/tests/test_%) $(LATER:%="$(BUILD)/tests/test_% 7")
 
 .PHONY: test-programs test-needs test

@@ -7,17 +7,35 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-enum { MOST = 16 };
+enum { MOST = 16, RMDIR_TRIES = 100 };
+
+/* On the top directory of version 2: the controllers that we enabled there. */
+static const char mark[] = "trusted.container-test";
+
+/* For a whole test program. apart.c ends a test that has half as many
+ * processes. */
+static const struct {
+    const char *v1_file, *v2_file, *text;
+} bounds[] = {
+    {"pids.max", "pids.max", "2000"},
+    {"memory.limit_in_bytes", "memory.max", "2G"},
+};
 
 static struct hierarchy all[MOST]; /* those with a controller of stage 6 */
 static size_t count;
-static size_t mounted; /* all that have controllers, and version 2 */
+static size_t mounted;  /* all that have controllers, and version 2 */
+static int locks[MOST]; /* on base; held until we end */
 
 /* Whether WORD is one of LIST, which commas, spaces or newlines divide. */
 static bool has_word(const char *list, const char *word)
@@ -67,7 +85,7 @@ static bool is_wanted(const struct hierarchy *h)
 }
 
 /* One line of mountinfo, see proc_pid_mountinfo(5). */
-static void take_mount(const char *line, const char *own)
+static void take_mount(const char *line, const char *own, const char *name)
 {
     struct hierarchy h = {0};
     char root[256], type[16], options[256], *comma;
@@ -84,11 +102,11 @@ static void take_mount(const char *line, const char *own)
     char *path = path_in(own, &h);
     if (!path || !is_wanted(&h) || count == MOST)
         return;
-    directory_of(h.before, sizeof(h.before), h.mount, root, path);
-    char *parent = format("%s", h.before);
-    if (h.version == 2 && strlen(parent) > strlen(h.mount))
-        *strrchr(parent, '/') = '\0'; /* where no process is in the way */
-    snprintf(h.base, sizeof(h.base), "%s/%s", parent, basename(scratch()));
+    /* Version 2 has no process at its top that would be in the way. */
+    directory_of(h.base, sizeof(h.base), h.mount, root,
+                 h.version == 2 ? root : path);
+    size_t length = strlen(h.base);
+    snprintf(h.base + length, sizeof(h.base) - length, "/%s", name);
     snprintf(h.own, sizeof(h.own), "%s%s", h.base,
              h.version == 2 ? "/self" : "");
     all[count++] = h;
@@ -105,22 +123,6 @@ static bool join(const struct hierarchy *h, const char *directory)
     if (fd != -1)
         close(fd);
     return joined;
-}
-
-bool enter_test_cgroups(void)
-{
-    char *mounts = contents("/proc/self/mountinfo"), *next;
-    char *own = contents("/proc/self/cgroup");
-
-    for (char *line = strtok_r(mounts, "\n", &next); line;
-         line = strtok_r(NULL, "\n", &next))
-        take_mount(line, own);
-    for (size_t i = 0; i < count; i++)
-        if (mkdir(all[i].base, 0755) == -1 ||
-            (all[i].version == 2 && mkdir(all[i].own, 0755) == -1) ||
-            !join(&all[i], all[i].own))
-            return false;
-    return true;
 }
 
 /* Removes the directories below PATH, from the bottom up. */
@@ -142,21 +144,190 @@ static void remove_below(const char *path, const char *except)
         closedir(directory);
 }
 
+/* The directory above ours, where those of other runs are too. */
+static char *parent_of(const struct hierarchy *h)
+{
+    char *parent = format("%s", h->base);
+
+    *strrchr(parent, '/') = '\0';
+    return parent;
+}
+
+/* Whoever makes or removes directories there has this lock. */
+static int lock_directory(const char *path, int flags)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd != -1 && flock(fd, LOCK_EX | flags) == -1) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Removes the directories of runs that are dead: nobody holds their locks.
+ * Returns how many are left, of runs that are alive. */
+static int remove_stale(const char *parent)
+{
+    DIR *directory = opendir(parent);
+    struct dirent *entry;
+    int left = 0;
+
+    while (directory && (entry = readdir(directory))) {
+        if (strncmp(entry->d_name, "container-test-", 15) != 0)
+            continue;
+        char *path = format("%s/%s", parent, entry->d_name);
+        int fd = lock_directory(path, LOCK_NB);
+        if (fd != -1)
+            remove_below(path, "");
+        if (fd == -1 || rmdir(path) == -1)
+            left++;
+        if (fd != -1)
+            close(fd);
+    }
+    if (directory)
+        closedir(directory);
+    return left;
+}
+
+static bool write_in(const char *directory, const char *file, const char *text)
+{
+    char *path = format("%s/%s", directory, file);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool written = fd != -1 && write(fd, text, strlen(text)) != -1;
+
+    if (fd != -1)
+        close(fd);
+    free(path);
+    return written;
+}
+
+/* The controllers that runs of tests enabled in TOP. */
+static char *marked_controllers(const char *top)
+{
+    char text[64];
+    ssize_t length = getxattr(top, mark, text, sizeof(text) - 1);
+
+    return format("%.*s", length > 0 ? (int)length : 0, text);
+}
+
+/* Several runs may need them at the same time: the last one to end disables
+ * what the first one enabled. */
+static void enable_controllers(const char *top)
+{
+    static const char *const wanted[] = {"memory", "pids", "cpu"};
+    char *enabled = contents(format("%s/cgroup.subtree_control", top));
+    char *ours = marked_controllers(top);
+
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        if (has_word(enabled, wanted[i]))
+            continue;
+        if (!has_word(ours, wanted[i]))
+            ours = format("%s %s", ours, wanted[i]);
+        setxattr(top, mark, ours, strlen(ours), 0);
+        write_in(top, "cgroup.subtree_control", format("+%s", wanted[i]));
+    }
+}
+
+static void disable_controllers(const char *top)
+{
+    char *words = marked_controllers(top), *next;
+
+    for (char *word = strtok_r(words, " ", &next); word;
+         word = strtok_r(NULL, " ", &next))
+        write_in(top, "cgroup.subtree_control", format("-%s", word));
+    removexattr(top, mark);
+}
+
+static bool make_base(const struct hierarchy *h, int *held, bool controllers)
+{
+    char *parent = parent_of(h);
+    int lock = lock_directory(parent, 0);
+
+    if (lock == -1)
+        return false;
+    remove_stale(parent);
+    if (h->version == 2 && mounted == 1 && controllers)
+        enable_controllers(parent);
+    bool made = mkdir(h->base, 0755) == 0 &&
+                (*held = lock_directory(h->base, LOCK_NB)) != -1 &&
+                (h->version == 1 || mkdir(h->own, 0755) == 0);
+    int error = errno;
+    close(lock);
+    /* Where the controller is not there, the file is missing. */
+    for (size_t i = 0; made && i < COUNT(bounds); i++)
+        write_in(h->base,
+                 h->version == 1 ? bounds[i].v1_file : bounds[i].v2_file,
+                 bounds[i].text);
+    errno = error;
+    return made;
+}
+
+bool make_test_cgroups(const char *name, bool controllers)
+{
+    char *mounts = contents("/proc/self/mountinfo"), *next;
+    char *own = contents("/proc/self/cgroup");
+
+    for (char *line = strtok_r(mounts, "\n", &next); line;
+         line = strtok_r(NULL, "\n", &next))
+        take_mount(line, own, name);
+    for (size_t i = 0; i < count; i++)
+        if (!make_base(&all[i], &locks[i], controllers))
+            return false;
+    return true;
+}
+
+/* The cgroup becomes the root of all that is seen: an empty cgroup file system
+ * whose controllers nobody else enables or disables. */
+static bool see_own_cgroup_alone(struct hierarchy *h)
+{
+    if (unshare(CLONE_NEWCGROUP) == -1 || umount2(h->mount, MNT_DETACH) == -1 ||
+        mount("cgroup2", h->mount, "cgroup2", 0, NULL) == -1)
+        return false;
+    snprintf(h->base, sizeof(h->base), "%s", h->mount);
+    snprintf(h->own, sizeof(h->own), "%s/self", h->mount);
+    return true;
+}
+
+bool enter_test_cgroups(void)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!join(&all[i], all[i].own))
+            return false;
+    return mounted != 1 || all[0].version != 2 || see_own_cgroup_alone(all);
+}
+
 void clear_test_cgroups(void)
 {
     for (size_t i = 0; i < count; i++)
         remove_below(all[i].base, all[i].own);
 }
 
-void leave_test_cgroups(void)
+/* The kernel needs a moment to forget the last process of a cgroup. */
+static bool remove_base(const char *base)
 {
-    clear_test_cgroups();
+    for (int tries = 0; tries < RMDIR_TRIES; tries++) {
+        remove_below(base, "");
+        if (rmdir(base) == 0 || errno == ENOENT)
+            return true;
+        poll(NULL, 0, 10);
+    }
+    return false;
+}
+
+void remove_test_cgroups(void)
+{
     for (size_t i = 0; i < count; i++) {
-        join(&all[i], all[i].before);
-        if (all[i].version == 2)
-            rmdir(all[i].own);
-        if (rmdir(all[i].base) == -1)
-            print_error("cannot remove %s: %s\n", all[i].base, strerror(errno));
+        const struct hierarchy *h = &all[i];
+        char *parent = parent_of(h);
+        int lock = lock_directory(parent, 0);
+        if (!remove_base(h->base))
+            fprintf(stderr, "harness: cannot remove %s: %s\n", h->base,
+                    strerror(errno));
+        if (h->version == 2 && mounted == 1 && remove_stale(parent) == 0)
+            disable_controllers(parent);
+        if (lock != -1)
+            close(lock);
     }
 }
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The test program's own control groups: it lives below the cgroups in which
- * it was started, so that what a container makes and leaves there is found,
- * and nothing else on the machine is touched. Finds the hierarchies by itself,
- * so that it judges common/cgroup.c and does not repeat it. See cgroups(7).
+ * The test program's own control groups. What a container makes and leaves
+ * there is found, and nothing else on the machine is touched. They also bound
+ * what a wrong program can take of the machine. Finds the hierarchies by
+ * itself, so that it judges common/cgroup.c and does not repeat it. See
+ * cgroups(7).
+ *
+ * Their directories are called container-test-XXXXXX, like scratch(). Who made
+ * them holds a lock on each, flock(2). A directory with such a name and no lock
+ * belongs to a dead run: the next one removes it.
  */
 #ifndef TESTS_CGROUPS_H
 #define TESTS_CGROUPS_H
@@ -17,17 +22,20 @@ struct hierarchy {
     char mount[256];      /* where it is mounted */
     char controllers[64]; /* version 1: as its mount option says, "cpu,cpuacct";
                              version 2: "" */
-    char before[512];     /* the directory in which we were started */
     char base[512];       /* ours: the one in which containers are made */
     char own[528];        /* the one in which this program is */
 };
 
-/* Makes cgroups for this program and moves it there. Returns false with errno
- * if that fails. */
-bool enter_test_cgroups(void);
+/* Makes the cgroups with this name. With CONTROLLERS, version 2 passes memory,
+ * pids and cpu on to them. Returns false with errno if that fails. Called by a
+ * process that stays outside, and that calls remove_test_cgroups() at the end.
+ */
+bool make_test_cgroups(const char *name, bool controllers);
+void remove_test_cgroups(void);
 
-/* Back to where it was; removes them. */
-void leave_test_cgroups(void);
+/* Moves this process into them. Where version 2 is the only one, it becomes
+ * the root of what this process sees. Returns false with errno. */
+bool enter_test_cgroups(void);
 
 /* Removes every directory that a test left. */
 void clear_test_cgroups(void);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness.h"
 
+#include "apart.h"
 #include "cgroups.h"
 #include "network.h"
 
@@ -25,14 +26,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_LIVE = 64, MOST_FILES = 1 << 16 };
+enum { MOST_LIVE = 64, MOST_FILES = 1 << 16, MOST_OUTPUT = 1 << 20 };
+
+/* After so many tests that ran out of time, the others get less of it. */
+enum { MOST_HANGS = 2, SHORTER = 5 };
+
+/* After that, a process that lost its parent will not be killed for it. */
+enum { ABANDONED_MS = 1000 };
 
 int stage;
 int patience = 30;
+int test_limit;
 char shared_mark;
 
 static char build_directory[PATH_MAX];
-static char scratch_directory[] = "/var/tmp/container-test-XXXXXX";
 static char own_name[64];
 static struct live alive[MOST_LIVE]; /* started by the current test */
 static size_t alive_count;
@@ -59,10 +66,13 @@ char *built(const char *name)
 
 char *scratch(void)
 {
-    return scratch_directory;
+    static char path[64];
+
+    snprintf(path, sizeof(path), "/var/tmp/%s", run_name());
+    return path;
 }
 
-/* Reads FD to its end. */
+/* Reads FD to its end: a file, or a pipe from which no more is expected. */
 static char *drain(int fd)
 {
     size_t size = 1 << 16, used = 0;
@@ -118,14 +128,6 @@ void create(const char *path, const char *text, mode_t mode)
 static int shell_status(int status)
 {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static long long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 struct pipes {
@@ -184,6 +186,24 @@ static void feed(struct pollfd *fd, const char **input, size_t *left)
     }
 }
 
+/* Fails the test if PID, of a program NAME, must not go on. */
+static void bound(pid_t pid, const char *name, long long deadline,
+                  const struct result *result)
+{
+    const char *why = why_stopped();
+
+    if (!why && now_ms() > deadline)
+        why = format("not ended after %d s", patience);
+    if (!why && (strlen(result->out) > MOST_OUTPUT ||
+                 strlen(result->err) > MOST_OUTPUT))
+        why = "prints more than a megabyte, so it was killed";
+    if (!why)
+        return;
+    kill(pid, SIGKILL);
+    fail_msg("%s: %s\nstdout: %.2000s\nstderr: %.2000s", name, why, result->out,
+             result->err);
+}
+
 /* Feeds INPUT, collects output, ends when PID has ended. An orphan of the
  * container may keep the pipes open: its output is not waited for. */
 static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
@@ -212,21 +232,15 @@ static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
             fds[1].fd = -1;
         if (ready > 0 && fds[2].revents)
             feed(&fds[2], &input, &left);
+        bound(pid, name, deadline, &result);
         if (ended && (ready == 0 || (fds[0].fd == -1 && fds[1].fd == -1)))
             break;
-        if (now_ms() > deadline) {
-            kill(pid, SIGKILL);
-            waitpid(pid, &status, 0);
-            fail_msg("%s: not ended after %d s\nstdout: %s\nstderr: %s", name,
-                     patience, result.out, result.err);
-        }
     }
     if (fds[2].fd != -1)
         close(pipes->in[1]);
     close(pipes->out[0]);
     close(pipes->err[0]);
     result.status = shell_status(status);
-    drop_nat_warnings(result.err);
     return result;
 }
 
@@ -294,12 +308,23 @@ static bool read_line(int fd, char *line, size_t size)
     return true;
 }
 
+/* What can be read from a pipe at once, or the beginning of it. */
+static char *what_is_in(int fd)
+{
+    char text[2048];
+
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    ssize_t n = read(fd, text, sizeof(text));
+    return format("%.*s", n > 0 ? (int)n : 0, text);
+}
+
 char *next_line(const struct live *live)
 {
     char line[4096];
 
     if (!read_line(live->out, line, sizeof(line)))
-        fail_msg("no further line of COMMAND, only '%s'", line);
+        fail_msg("no further line of COMMAND, only '%s': %s", line,
+                 why_stopped() ? why_stopped() : "it has ended, or waits");
     return format("%s", line);
 }
 
@@ -325,16 +350,16 @@ struct live start_with(char *const args[])
     assert_true(alive_count < MOST_LIVE);
     alive[alive_count++] = live;
 
-    if (!read_line(live.out, line, sizeof(line))) {
-        fcntl(live.err, F_SETFL, O_NONBLOCK); /* it may not have ended */
-        fail_msg("%s: ended before it was ready, or waits: %s", command[0],
-                 drain(live.err));
-    }
+    if (!read_line(live.out, line, sizeof(line)))
+        fail_msg("%s: ended before COMMAND was ready, or waits: %s%s",
+                 command[0], why_stopped() ? why_stopped() : "",
+                 what_is_in(live.err));
     if (strncmp(line, "ready", 5) != 0)
         fail_msg("%s: printed '%s', not 'ready'", command[0], line);
     pid_t *children = children_of(live.parent);
-    assert_int_not_equal(children[0], 0);
-    assert_int_equal(children[1], 0);
+    if (!children[0] || children[1])
+        fail_msg("%s: has %s child, while COMMAND runs", command[0],
+                 children[0] ? "more than one" : "no");
     live.container = children[0];
     alive[alive_count - 1] = live;
     return live;
@@ -407,19 +432,55 @@ static void end_live(const struct live *live)
     close(live->err);
 }
 
+/* All processes of the test end: whatever lives in this PID namespace is a
+ * child of ours or becomes one, see PR_SET_CHILD_SUBREAPER in prctl(2). */
+static void end_processes(void)
+{
+    kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+        ;
+}
+
+static const struct CMUnitTest *table; /* as the test file has it, chosen */
+static size_t current;                 /* the test in it */
+static int hangs;                      /* tests that ran out of time */
+
+static int begin_test(void **state)
+{
+    int seconds = test_limit ? test_limit : patience;
+
+    if (hangs >= MOST_HANGS) {
+        seconds = seconds < SHORTER ? 1 : seconds / SHORTER;
+        if (hangs++ == MOST_HANGS)
+            print_message("%d tests ran out of time: from here on, each has "
+                          "%d s\n",
+                          MOST_HANGS, seconds);
+    }
+    watch_test(seconds);
+    return table[current].setup_func ? table[current].setup_func(state) : 0;
+}
+
 /* After every test, whether it passed or failed: nothing of it stays. */
 static int end_test(void **state)
 {
-    (void)state;
+    int bad =
+        table[current].teardown_func ? table[current].teardown_func(state) : 0;
+    const char *why = why_stopped();
+
+    current++;
     undo_mounts();
     while (alive_count > 0)
         end_live(&alive[--alive_count]);
-    for (pid_t *child; *(child = children_of(getpid()));) {
-        kill(*child, SIGKILL);
-        waitpid(*child, NULL, __WALL);
-    }
+    end_processes();
     clear_test_cgroups();
-    return stage >= 7 && !enter_test_network() ? -1 : 0;
+    if (stage >= 7 && !enter_test_network())
+        bad = -1;
+    if (why) { /* it may not have noticed, and have passed */
+        print_error("%s\n", why);
+        hangs++;
+    }
+    end_watch();
+    return why ? -1 : bad;
 }
 
 /* --- looking from outside ------------------------------------------------- */
@@ -451,16 +512,34 @@ bool exists(pid_t pid)
     return state && state[0] != 'Z' && state[0] != 'X';
 }
 
+/* Whether its parent is gone, the kernel sent it no signal for that, and it
+ * sleeps. One that is about to end has no memory any more: no line VmSize. */
+static bool is_abandoned(pid_t pid)
+{
+    char *parent = status_of(pid, "PPid"), *text = status_of(pid, "State");
+    char *own = status_of(pid, "SigPnd"), *all = status_of(pid, "ShdPnd");
+
+    return parent && text && own && all && atoi(parent) == getpid() &&
+           text[0] == 'S' && strtoull(own, NULL, 16) == 0 &&
+           strtoull(all, NULL, 16) == 0 && status_of(pid, "VmSize");
+}
+
 void wait_until_gone(pid_t pid)
 {
     long long deadline = now_ms() + patience * 1000LL;
+    int abandoned = 0;
 
     while (exists(pid)) {
         if (now_ms() > deadline)
-            fail_msg("process %d is still there: %s", pid,
-                     contents(format("/proc/%d/cmdline", pid)));
+            fail_msg("process %d is still there", pid);
+        if (is_abandoned(pid) && ++abandoned > ABANDONED_MS / 5)
+            fail_msg("process %d lives on without its parent: it sleeps, and "
+                     "no signal is on its way",
+                     pid);
         poll(NULL, 0, 5);
     }
+    if (why_stopped())
+        fail_msg("process %d did not end by itself: %s", pid, why_stopped());
 }
 
 /* Calls WANTED for each process of /proc; returns those for which it is true.
@@ -609,12 +688,6 @@ char *host_state(void)
     return state;
 }
 
-void skip_test(const char *reason)
-{
-    print_message("[  REASON  ] %s\n", reason);
-    skip();
-}
-
 /* --- assertions ----------------------------------------------------------- */
 
 /* Says which line is the first to differ: the whole is often long. */
@@ -701,33 +774,12 @@ void assert_message(struct result result, const char *message, const char *hint)
 static int set_up_host(void **state)
 {
     (void)state;
-    if (geteuid() != 0) {
-        print_error("The tests need root: sudo make test%d\n", stage);
-        return -1;
-    }
-    /* A copy of the mounts, cut off from the real ones, then shared within
-     * itself: what systemd does to / at boot. */
-    if (unshare(CLONE_NEWNS) == -1 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
-        !mkdtemp(scratch_directory) ||
-        mount("scratch", scratch_directory, "tmpfs", 0, "mode=755") == -1 ||
-        mount("none", "/", NULL, MS_REC | MS_SHARED, NULL) == -1 ||
-        (stage >= 6 && !enter_test_cgroups()) ||
-        (stage >= 7 && !enter_test_network())) {
-        print_error("harness: %s\n", strerror(errno));
+    if (stage >= 7 && !enter_test_network()) {
+        print_error("harness: a network namespace: %s\n", strerror(errno));
         return -1;
     }
     mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
     own_mounts = mounts_now();
-    return 0;
-}
-
-static int tear_down_host(void **state)
-{
-    (void)state;
-    leave_test_cgroups();
-    umount2(scratch_directory, MNT_DETACH);
-    rmdir(scratch_directory);
     return 0;
 }
 
@@ -740,36 +792,61 @@ static bool is_wanted(const struct CMUnitTest *test, int own_stage,
     return !only || strcmp(test->name, only) == 0;
 }
 
-int test_main(int argc, char *argv[], int own_stage, const char *name,
-              const struct CMUnitTest *tests, size_t count)
+/* Leaves of the COUNT tests those of SHARE, as "2/3". Returns how many. */
+static size_t take_share(struct CMUnitTest *tests, size_t count,
+                         const char *share)
+{
+    size_t part = 1, of = 1;
+
+    if (share &&
+        (sscanf(share, "%zu/%zu", &part, &of) != 2 || part < 1 || part > of))
+        part = of = 1;
+    size_t first = count * (part - 1) / of, end = count * part / of;
+    memmove(tests, tests + first, (end - first) * sizeof(*tests));
+    return end - first;
+}
+
+static void find_build_directory(void)
 {
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    struct CMUnitTest copies[count];
 
-    if (length == -1)
-        return 1;
-    path[length] = '\0';
+    path[length == -1 ? 0 : length] = '\0';
     /* build/tests/test_stage03 lies two below build. */
     snprintf(build_directory, sizeof(build_directory), "%s",
              dirname(dirname(path)));
+}
+
+int test_main(int argc, char *argv[], int own_stage, const char *name,
+              const struct CMUnitTest *tests, size_t count)
+{
+    struct CMUnitTest chosen[count + 1], copies[count + 1];
+    size_t used = 0;
+
     stage = argc > 1 ? atoi(argv[1]) : own_stage;
     if (getenv("PATIENCE"))
         patience = atoi(getenv("PATIENCE"));
     snprintf(own_name, sizeof(own_name), "%s%s%s", name,
              argc > 1 ? " on stage " : "", argc > 1 ? argv[1] : "");
-    size_t chosen = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_wanted(&tests[i], own_stage, argc > 2 ? argv[2] : NULL))
-            continue;
-        copies[chosen] = tests[i];
-        if (!copies[chosen].teardown_func)
-            copies[chosen].teardown_func = end_test;
-        chosen++;
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(&tests[i], own_stage, argc > 2 ? argv[2] : NULL))
+            chosen[used++] = tests[i];
+    used = take_share(chosen, used, getenv("SHARE"));
+    if (geteuid() != 0) {
+        print_error("The tests need root: sudo make test%d\n", stage);
+        return 1;
     }
+    find_build_directory();
+    leave_the_host(build_directory, stage >= 6);
+    memcpy(copies, chosen, used * sizeof(*copies));
+    for (size_t i = 0; i < used; i++) {
+        copies[i].setup_func = begin_test;
+        copies[i].teardown_func = end_test;
+    }
+    table = chosen;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was printed stays, if killed */
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of a container come to us */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0}); /* no core files */
-    return _cmocka_run_group_tests(own_name, copies, chosen, set_up_host,
-                                   tear_down_host);
+    return _cmocka_run_group_tests(own_name, copies, used, set_up_host, NULL);
 }

@@ -4,11 +4,14 @@
  * standard input and a time limit, collects what it printed and how it ended,
  * and looks at a running container from outside.
  *
- * Everything happens in a mount namespace of the test's own, in which every
- * mount is shared, as systemd makes them on most hosts: a container that
- * forgets to make its mounts private is caught by that. From stage 6 on it
- * happens in cgroups of the test's own as well, from stage 7 on in a network
- * namespace of its own, a new one for each test.
+ * Everything happens in PID, mount, UTS and IPC namespaces and in cgroups of
+ * the test program's own, see apart.h: what is called "the host" here is what
+ * they show. Every mount in there is shared, as systemd makes them on most
+ * hosts: a container that forgets to make its mounts private is caught by that.
+ * From stage 7 on, each test has a new network namespace as well.
+ *
+ * Every test comes to an end. One that lasts too long, or that has too many
+ * processes, loses all its processes and fails.
  *
  * All functions assert in the process that runs cmocka. Strings and arrays
  * that they return are freed when the test program ends.
@@ -29,9 +32,13 @@
  * program proves that stage 5 keeps what stage 3 proved. */
 extern int stage;
 
-/* Seconds that a test waits for what has to come, until it fails: 30, or what
- * the variable PATIENCE says. */
+/* Seconds that a test may last, and wait for what has to come: 30, or what the
+ * variable PATIENCE says. */
 extern int patience;
+
+/* Seconds that each test may last instead: for programs that try out many
+ * things in one test. To be set before test_main(). */
+extern int test_limit;
 
 /* The initial state of tests that stand in the table of every stage. */
 extern char shared_mark;
@@ -39,15 +46,17 @@ extern char shared_mark;
 /* main() of every test file: `test_stage03` tests stage 3, `test_stage03 5`
  * does the same tests on the program of stage 5, less the shared
  * ones, which that stage has in its own table; `test_stage03 5 NAME` does one
- * test of them. Returns the number of tests that failed. */
+ * test of them. With SHARE=2/3 in the environment it does the second third of
+ * the tests: run.sh does all three at the same time. Returns the number of
+ * tests that failed. */
 int test_main(int argc, char *argv[], int own_stage, const char *name,
               const struct CMUnitTest *tests, size_t count);
 
 /* Path of a program that make built: "stage03", "escape", "rootfs". */
 char *built(const char *name);
 
-/* A directory of this test program's own, on a tmpfs, empty at the start of
- * the program. It is not below /tmp: the stages from 2 to 4 show it as well. */
+/* A directory on a tmpfs, empty at the start of the program. It is not below
+ * /tmp: the stages from 2 to 4 show it as well. */
 char *scratch(void);
 
 /* An array of words as execvp(3) wants it; how long an array is. */
@@ -72,7 +81,8 @@ struct result {
 
 /* Runs the program of the stage under test to its end. ARGS are the words
  * after ./run, ended by NULL. INPUT is its standard input (NULL: /dev/null).
- * A run that lasts longer than `patience` is killed and fails the test. */
+ * A run that lasts longer than `patience`, or prints more than a megabyte, is
+ * killed and fails the test. */
 struct result run_with(const char *input, char *const args[]);
 #define run(...)       run_with(NULL, (char *const[]){__VA_ARGS__, NULL})
 
@@ -134,7 +144,7 @@ char *status_of(pid_t pid, const char *name);
 /* The mounts that a process sees, one a line: /proc/PID/mountinfo whole. */
 char *mounts_of(pid_t pid);
 
-/* Everything of the host that a stage could change and must not: mounts,
+/* Everything of "the host" that a stage could change and must not: mounts,
  * hostname, System V and POSIX IPC objects, the files of the rootfs and of
  * /run, /tmp and /dev/shm, this process's children; from stage 6 on the cgroups
  * and from stage 7 on the network. The children include every orphan of a
@@ -143,11 +153,6 @@ char *mounts_of(pid_t pid);
  * assert_host_unchanged(). */
 char *host_state(void);
 void assert_host_unchanged(const char *before);
-
-/* Ends the test as skipped: the kernel cannot do what it needs. REASON stands
- * beside its name at the end of all tests, see tests/run.sh. To be decided by
- * asking the kernel. */
-void skip_test(const char *reason);
 
 /* Assertions on text that print all of it when they fail. */
 void assert_contains(const char *text, const char *part);

@@ -81,34 +81,3 @@ char *network_state(void)
     assert_text(result.err, "");
     return result.out;
 }
-
-bool has_nat(void)
-{
-    struct result result = run_program(
-        NULL, (char *const[]){"nft", "add", "table", "ip", "probe", NULL});
-
-    if (result.status != 0 && strstr(result.err, "not supported"))
-        return false;
-    assert_status(result, 0);
-    result = run_program(
-        NULL, (char *const[]){"nft", "delete", "table", "ip", "probe", NULL});
-    assert_status(result, 0);
-    return true;
-}
-
-void drop_nat_warnings(char *text)
-{
-    char *message = format("stage%02d: no NAT: nft: ", stage);
-    static const char hint[] = "  hint: is nf_tables in this kernel?";
-    char *at = strstr(text, message);
-
-    if (!at || has_nat())
-        return;
-    for (; (at = strstr(text, message)); text = at) {
-        char *end = strchr(at, '\n');
-        if (!end || strncmp(end + 1, hint, strlen(hint)) != 0)
-            break;
-        end = strchr(end + 1, '\n');
-        memmove(at, end + 1, strlen(end + 1) + 1);
-    }
-}

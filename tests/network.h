@@ -17,12 +17,4 @@ bool enter_test_network(void);
  * that first. */
 char *network_state(void);
 
-/* Whether the kernel has nftables' ip family, and with it NAT. That nft is
- * there is not asked: without it, the tests fail. */
-bool has_nat(void);
-
-/* Without NAT, every container of stage 7 says so. The tests of NAT are skipped
- * then, and the others do not see that message: takes it out of TEXT. */
-void drop_nat_warnings(char *text);
-
 #endif

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
  * Stage 4: a hostname and IPC objects of the container's own.
- *
- * The "host" is this program's own UTS and IPC namespace: a stage that forgets
- * a flag renames and litters that one, not the machine.
  */
 #define _GNU_SOURCE
 #include "harness.h"
@@ -545,9 +542,6 @@ int main(int argc, char *argv[])
         cmocka_unit_test(the_network_is_the_hosts_until_stage_7),
     };
 
-    /* Not root: test_main() says so. */
-    if (unshare(CLONE_NEWUTS | CLONE_NEWIPC) == -1 && errno != EPERM)
-        perror("unshare");
     return test_main(argc, argv, 4, "stage 4", tests,
                      sizeof(tests) / sizeof(tests[0]));
 }

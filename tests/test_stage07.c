@@ -76,13 +76,6 @@ static void set_sysctl(const char *name, const char *value)
     on_host(format("echo %s >/proc/sys/net/%s", value, name));
 }
 
-static void need_nat(void)
-{
-    if (!has_nat())
-        skip_test("the kernel's nftables has no ip family, so no NAT: nft add "
-                  "table ip: Operation not supported");
-}
-
 static void go_on(const struct live *live)
 {
     assert_int_equal(write(live->in, "\n", 1), 1);
@@ -502,7 +495,6 @@ static void a_server_of_the_host_sees_the_containers_own_address(void **state)
 static void the_rules_are_there_until_the_last_container_ends(void **state)
 {
     (void)state;
-    need_nat();
     struct live one = start(READY("read line"));
     struct live two = start(READY("read line"));
 
@@ -516,7 +508,6 @@ static void the_rules_are_there_until_the_last_container_ends(void **state)
 static void the_outside_sees_the_hosts_address(void **state)
 {
     (void)state;
-    need_nat();
     pid_t outside = make_outside();
     char *before = host_state();
     int port;
@@ -534,7 +525,6 @@ static void the_outside_sees_the_hosts_address(void **state)
 static void the_masquerade_rule_is_what_hides_the_container(void **state)
 {
     (void)state;
-    need_nat();
     pid_t outside = make_outside();
     int port;
 
@@ -601,7 +591,6 @@ static void others_behind_the_host_keep_their_addresses(void **state)
 static void the_outside_answers_a_ping(void **state)
 {
     (void)state;
-    need_nat();
     make_outside();
     assert_contains(inside("ping -c 1 -W 10 " OUTSIDE), " 0% packet loss");
 }
@@ -650,7 +639,6 @@ static void an_nft_that_reads_nothing_is_only_a_warning(void **state)
 static void a_host_with_many_chains_is_no_obstacle(void **state)
 {
     (void)state;
-    need_nat();
     on_host("{ echo 'table ip many {'; for i in $(seq 4000); do echo "
             "\"chain chain-number-$i { }\"; done; echo '}'; } | nft -f -");
     struct result result = run_quiet("true");
@@ -661,7 +649,6 @@ static void a_host_with_many_chains_is_no_obstacle(void **state)
 static void a_forward_policy_of_drop_is_reported_and_opened(void **state)
 {
     (void)state;
-    need_nat();
     pid_t outside = make_outside();
     int port;
 
@@ -686,7 +673,6 @@ static void a_forward_policy_of_drop_is_reported_and_opened(void **state)
 static void other_policies_are_not_reported(void **state)
 {
     (void)state;
-    need_nat();
     on_host("nft add table ip filter; nft add chain ip filter FORWARD "
             "'{ type filter hook forward priority 0; policy accept; }';"
             "nft add chain ip filter INPUT "
@@ -899,7 +885,6 @@ static void links_that_forwarded_alone_still_do(void **state)
 static void foreign_rules_are_left_alone(void **state)
 {
     (void)state;
-    need_nat();
     on_host("nft add table ip nat; nft add chain ip nat post '{ type nat hook "
             "postrouting priority 100; }'; nft add rule ip nat post ip saddr "
             "10.99.0.0/16 masquerade; nft add table inet mini-container");
