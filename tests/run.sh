@@ -1,68 +1,145 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Runs test programs one after another and counts their tests:
+# Runs test programs, several at a time, and counts their tests:
 #
 #     tests/run.sh "PROGRAM [STAGE]"...
 #
-# One after another, because each compares the whole host before and after.
+# Each program is run in SHARES shares, twice as many at a time as there are
+# processors: they mostly wait, and each sees a host of its own, tests/apart.h.
+# What a share prints appears when it has ended, in the order of the arguments.
 # Fails if a test failed, if a program ended early, or if there was no test.
 set -eu
 
-log=$(mktemp)
-skips=$(mktemp)
-trap 'rm -f "$log" "$skips"' EXIT
-passed=0
-failed=0
-skipped=0
+shares=4
+at_once=$(($(nproc) * 2))
 
-# cmocka names a test that failed or was skipped once more at the end.
-count() {
-    grep "^\[ *$1 *\] [^0-9]" "$log" | sort -u | grep -c . || :
-}
+# --- a worker -------------------------------------------------------------------
 
-# What was skipped and why; skip_test() in tests/harness.c says it before.
-reasons() {
-    awk -v program="${1##*/}" '
-        { name = $0; sub(/^[^]]*] /, "", name) }
-        /^\[ *REASON *]/ { reason = name }
-        /^\[ *SKIPPED *] [^0-9]/ && !(name in seen) {
-            print "  " program ", " name ":\n    " \
-                (reason ? reason : "no reason given")
-            seen[name] = 1
-            reason = ""
-        }' "$log"
-}
-
-for test in "$@"; do
+# run_share NUMBER "PROGRAM [STAGE]" SHARE, in the background of its worker, so
+# that a signal to the worker is handled at once.
+run_share() {
     status=0
-    # The exit status of the program, not that of tee.
     # shellcheck disable=SC2086 # a program and its argument
-    { $test 2>&1 || echo "$?" >"$log.status"; } | tee "$log"
-    if [ -s "$log.status" ]; then
-        status=$(cat "$log.status")
-        rm -f "$log.status"
-    fi
+    SHARE=$3 $2 >"$work/$1.log" 2>&1 </dev/null 3>&- &
+    program=$!
+    wait "$program" || status=$?
+    echo "$status" >"$work/$1.new"
+    mv "$work/$1.new" "$work/$1.status"
+    echo "$1" >&3
+}
+
+# Takes a share that no other worker has taken, until all are taken.
+# shellcheck disable=SC2317 # the trap calls kill
+work_on_shares() {
+    trap 'kill "$program" 2>/dev/null && wait "$program"; exit 143' TERM
+    while read -r number share test; do
+        mkdir "$work/$number.taken" 2>/dev/null || continue
+        run_share "$number" "$test" "$share"
+    done <"$work/list"
+}
+
+if [ "${1:-}" = --worker ]; then
+    work=$2
+    work_on_shares
+    exit
+fi
+
+# --- the directory of this run --------------------------------------------------
+
+# It is locked, flock(2), while this shell lives. One without a lock was left by
+# a shell that was killed. The lock on /tmp is for the moment in between.
+make_directory() {
+    exec 8</tmp
+    flock 8
+    find /tmp -maxdepth 1 -type d -user "$(id -u)" \
+        -name 'container-run.??????' |
+        while read -r old; do
+            flock -n "$old" rm -rf "$old" || :
+        done
+    work=$(mktemp -d /tmp/container-run.XXXXXX)
+    exec 9<"$work"
+    flock 9
+    exec 8<&-
+}
+
+# --- counting -------------------------------------------------------------------
+
+# cmocka names a test that failed once more at the end.
+count() {
+    grep "^\[ *$1 *\] [^0-9]" "$work/log" | sort -u | grep -c . || :
+}
+
+# Prints a share that has ended, and counts its tests.
+print_share() {
+    cat "$work/$1.log"
+    cat "$work/$1.log" >>"$work/log"
+    status=$(cat "$work/$1.status")
+    [ "$status" -eq 0 ] || worst=$status
+}
+
+# After the last share of a program.
+count_program() {
     ran=$(count RUN)
     ok=$(count OK)
-    skip=$(count SKIPPED)
-    bad=$((ran - ok - skip))
-    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] || [ "$ran" -eq 0 ]; then
-        echo "$test: ended with status $status after $ran tests"
+    bad=$((ran - ok))
+    if [ "$worst" -ne 0 ] && [ "$bad" -eq 0 ] || [ "$ran" -eq 0 ]; then
+        echo "$1: ended with status $worst after $ran tests"
         bad=$((bad + 1))
     fi
-    reasons "$test" >>"$skips"
     passed=$((passed + ok))
-    skipped=$((skipped + skip))
     failed=$((failed + bad))
+    : >"$work/log"
+    worst=0
+}
+
+# --- all ------------------------------------------------------------------------
+
+make_directory
+workers=
+# shellcheck disable=SC2317 # the traps call it
+leave() {
+    # shellcheck disable=SC2086 # a word a worker
+    [ -z "$workers" ] || kill $workers 2>/dev/null || :
+    wait
+    rm -rf "$work"
+}
+trap leave EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+number=0
+for test in "$@"; do
+    for share in $(seq $shares); do
+        number=$((number + 1))
+        echo "$number $share/$shares $test"
+    done
+done >"$work/list"
+: >"$work/log"
+mkfifo "$work/ended"
+exec 3<>"$work/ended"
+for n in $(seq $at_once); do
+    # It does not outlive this shell, and what it runs does not outlive it.
+    setpriv --pdeathsig KILL "$0" --worker "$work" 9<&- &
+    workers="$workers $!"
 done
+exec 4<"$work/ended" 3>&- # at its end when the workers are gone
+
+passed=0
+failed=0
+worst=0
+while read -r number share test; do
+    while ! [ -e "$work/$number.status" ]; do
+        read -r _ <&4 || break
+    done
+    [ -e "$work/$number.status" ] || break
+    print_share "$number"
+    [ "${share%/*}" -ne "$shares" ] || count_program "$test"
+done <"$work/list"
+wait
+workers=
 
 echo
-if [ "$skipped" -gt 0 ]; then
-    echo "skipped, for what this kernel cannot do:"
-    cat "$skips"
-    echo "$passed passed, $failed failed, $skipped skipped"
-else
-    echo "$passed passed, $failed failed"
-fi
+echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
