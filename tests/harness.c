@@ -22,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -204,42 +205,56 @@ static void bound(pid_t pid, const char *name, long long deadline,
              result->err);
 }
 
+/* What poll(2) waits for while a program runs. */
+enum { OUT, ERR, IN, END, EVENTS };
+
+/* Reads what is there; a pipe at its end is not asked any more. */
+static void read_output(struct pollfd fds[], struct result *result,
+                        size_t used[])
+{
+    char **texts[] = {&result->out, &result->err};
+
+    for (int i = OUT; i <= ERR; i++)
+        if (fds[i].revents && !append(fds[i].fd, texts[i], &used[i]))
+            fds[i].fd = -1;
+}
+
 /* Feeds INPUT, collects output, ends when PID has ended. An orphan of the
  * container may keep the pipes open: its output is not waited for. */
 static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
                              const char *name)
 {
     struct result result = {.out = calloc(1, 1), .err = calloc(1, 1)};
-    size_t out_used = 0, err_used = 0, left = input ? strlen(input) : 0;
+    size_t used[2] = {0, 0}, left = input ? strlen(input) : 0;
     long long deadline = now_ms() + patience * 1000LL;
-    struct pollfd fds[] = {{.fd = pipes->out[0], .events = POLLIN},
-                           {.fd = pipes->err[0], .events = POLLIN},
-                           {.fd = left ? pipes->in[1] : -1, .events = POLLOUT}};
+    int ready, status = 0, end = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd fds[EVENTS] = {
+        [OUT] = {.fd = pipes->out[0], .events = POLLIN},
+        [ERR] = {.fd = pipes->err[0], .events = POLLIN},
+        [IN] = {.fd = left ? pipes->in[1] : -1, .events = POLLOUT},
+        [END] = {.fd = end, .events = POLLIN}};
     bool ended = false;
-    int status = 0;
 
     if (!left)
         close(pipes->in[1]);
-    for (;;) {
-        if (!ended && waitpid(pid, &status, WNOHANG) == pid)
+    do {
+        if (!ended && waitpid(pid, &status, WNOHANG) == pid) {
             ended = true;
-        int ready = poll(fds, 3, ended ? 0 : 20);
-        if (ready > 0 && fds[0].revents &&
-            !append(pipes->out[0], &result.out, &out_used))
-            fds[0].fd = -1;
-        if (ready > 0 && fds[1].revents &&
-            !append(pipes->err[0], &result.err, &err_used))
-            fds[1].fd = -1;
-        if (ready > 0 && fds[2].revents)
-            feed(&fds[2], &input, &left);
+            fds[END].fd = -1;
+        }
+        ready = poll(fds, EVENTS, ended ? 0 : 100);
+        if (ready > 0)
+            read_output(fds, &result, used);
+        if (ready > 0 && fds[IN].revents)
+            feed(&fds[IN], &input, &left);
         bound(pid, name, deadline, &result);
-        if (ended && (ready == 0 || (fds[0].fd == -1 && fds[1].fd == -1)))
-            break;
-    }
-    if (fds[2].fd != -1)
+    } while (!ended ||
+             (ready != 0 && (fds[OUT].fd != -1 || fds[ERR].fd != -1)));
+    if (fds[IN].fd != -1)
         close(pipes->in[1]);
     close(pipes->out[0]);
     close(pipes->err[0]);
+    close(end);
     result.status = shell_status(status);
     return result;
 }

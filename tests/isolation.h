@@ -29,6 +29,11 @@ struct live start_sleep(void);
 /* The same, with options of the stage, ended by NULL. */
 struct live start_sleep_with(char *const words[]);
 
+/* Stage 7 makes its bridge for the first container and removes it after the
+ * last, which takes longer than all else. For tests that are about something
+ * else and start many containers: one more lives until the test ends. */
+void keep_the_bridge(void);
+
 /* The last line of MOUNTS (see mounts_of) that is mounted at POINT, the one
  * that is seen there; NULL if there is none. */
 char *mount_at(const char *mounts, const char *point);

@@ -396,6 +396,7 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
     (void)state;
     char *volume = format("%s:/tmp/v", fresh_directory("volume"));
 
+    keep_the_bridge();
     for (int fd = 3; fd < 20; fd++) {
         char *path = format("/proc/self/fd/%d", fd);
         struct result result = RUN_AS(leave_directory_open, scratch(), "-v",
@@ -1325,6 +1326,7 @@ static void spring_trap(const char *name, bool relative, bool decoy, bool empty)
 static void links_in_a_root_lead_nothing_out_of_it(void **state)
 {
     (void)state;
+    keep_the_bridge();
     for (size_t i = 0; i < COUNT(trapped); i++)
         for (int relative = 0; relative < 2; relative++) {
             spring_trap(trapped[i], relative, false, false);

@@ -83,6 +83,7 @@ static char *inner_directory(const char *controller)
 static void limits_are_in_their_files_seen_from_inside(void **state)
 {
     (void)state;
+    keep_the_bridge();
     for (size_t i = 0; i < COUNT(limits); i++) {
         const struct limit_row *l = &limits[i];
         char *path = format("%s/%s", inner_directory(l->controller),
@@ -124,6 +125,7 @@ static void sizes_are_read_as_docker_reads_them(void **state)
     };
 
     (void)state;
+    keep_the_bridge();
     for (size_t i = 0; i < COUNT(sizes); i++)
         expect_limit("--memory", sizes[i][0], "memory", "memory.limit_in_bytes",
                      sizes[i][1], "memory.max", sizes[i][1]);
@@ -160,6 +162,7 @@ static void processors_become_a_quota_of_100_ms(void **state)
                                     {"00.1", "10000"}, {"0.12345", "12345"}};
 
     (void)state;
+    keep_the_bridge();
     for (size_t i = 0; i < COUNT(rows); i++)
         expect_limit("--cpus", rows[i][0], "cpu", "cpu.cfs_quota_us",
                      rows[i][1], "cpu.max", format("%s 100000", rows[i][1]));
@@ -813,6 +816,7 @@ static void a_limit_that_the_kernel_lacks_is_refused(void **state)
     int refused = 0;
 
     (void)state;
+    keep_the_bridge();
     for (int n = 1; n <= 30; n++) {
         struct result result =
             run_failing(format("?open,openat:error=ENOENT:when=%d", n), false,
