@@ -343,6 +343,26 @@ char *next_line(const struct live *live)
     return format("%s", line);
 }
 
+/* What became of a program that was expected to go on, in words. */
+static const char *how_it_is(pid_t pid)
+{
+    siginfo_t info = {0};
+
+    if (why_stopped())
+        return why_stopped();
+    for (int ms = 0; ms < ABANDONED_MS && info.si_pid == 0; ms += 5) {
+        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+        if (info.si_pid == 0)
+            poll(NULL, 0, 5);
+    }
+    if (info.si_pid == 0)
+        return "although the stage goes on";
+    if (info.si_code == CLD_EXITED)
+        return format("the stage ended with status %d", info.si_status);
+    return format("the stage was killed by signal %d (%s)", info.si_status,
+                  strsignal(info.si_status));
+}
+
 struct live start_with(char *const args[])
 {
     char **command = stage_command(true, args);
@@ -366,9 +386,8 @@ struct live start_with(char *const args[])
     alive[alive_count++] = live;
 
     if (!read_line(live.out, line, sizeof(line)))
-        fail_msg("%s: ended before COMMAND was ready, or waits: %s%s",
-                 command[0], why_stopped() ? why_stopped() : "",
-                 what_is_in(live.err));
+        fail_msg("%s: COMMAND does not get ready, %s\nstderr: %s", command[0],
+                 how_it_is(live.parent), what_is_in(live.err));
     if (strncmp(line, "ready", 5) != 0)
         fail_msg("%s: printed '%s', not 'ready'", command[0], line);
     pid_t *children = children_of(live.parent);
@@ -732,13 +751,15 @@ void assert_host_unchanged(const char *before)
 
 void assert_contains(const char *text, const char *part)
 {
+    if (!text)
+        fail_msg("'%s' is in nothing: there is no text", part);
     if (!strstr(text, part))
         fail_msg("'%s' is not in:\n%s", part, text);
 }
 
 void assert_lacks(const char *text, const char *part)
 {
-    if (strstr(text, part))
+    if (text && strstr(text, part))
         fail_msg("'%s' is in:\n%s", part, text);
 }
 
@@ -746,6 +767,9 @@ void assert_text(const char *text, const char *expected)
 {
     size_t same = 0; /* characters, to the beginning of a line */
 
+    if (!text || !expected)
+        fail_msg("there is no text; expected:\n%s",
+                 expected ? expected : "another one");
     if (strcmp(text, expected) == 0)
         return;
     for (size_t i = 0; text[i] && text[i] == expected[i]; i++)

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "isolation.h"
 
+#include "apart.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -63,6 +65,8 @@ void wait_until(bool (*done)(const void *), const void *argument,
     time_t deadline = time(NULL) + patience;
 
     while (!done(argument)) {
+        if (why_stopped())
+            fail_msg("waited in vain until %s: %s", what, why_stopped());
         if (time(NULL) > deadline)
             fail_msg("waited in vain until %s", what);
         poll(NULL, 0, 2);
@@ -585,7 +589,8 @@ static char *clone_line(char *const lines[])
         if (strstr(lines[i], "] clone(") || strstr(lines[i], "] clone3("))
             return lines[i];
     }
-    fail_msg("clone does not come first, but: %s", lines[0]);
+    fail_msg("clone does not come first, but: %s",
+             lines[0] ? lines[0] : "nothing");
     return NULL;
 }
 
@@ -613,23 +618,27 @@ struct traced {
     int out, err;
 };
 
-static void on_alarm(int number)
+/* Signals that a process gets for an error of its own. */
+static bool is_crash(int number)
 {
-    (void)number;
+    return number == SIGSEGV || number == SIGBUS || number == SIGILL ||
+           number == SIGFPE || number == SIGABRT;
 }
 
-/* Waits for a change of a traced process: its wait status. */
+/* Waits for a change of a traced process: its wait status. One that crashes
+ * would be stopped there again and again. */
 static int wait_for(pid_t pid)
 {
-    struct sigaction action = {.sa_handler = on_alarm};
     int status;
-
-    sigaction(SIGALRM, &action, NULL);
-    alarm((unsigned int)patience);
     pid_t got = waitpid(pid, &status, __WALL);
-    alarm(0);
+
+    if (why_stopped())
+        fail_msg("process %d, called step by step: %s", pid, why_stopped());
     if (got != pid)
         fail_msg("process %d did not go on: %s", pid, strerror(errno));
+    if (WIFSTOPPED(status) && is_crash(WSTOPSIG(status)))
+        fail_msg("process %d of the stage crashed: %s", pid,
+                 strsignal(WSTOPSIG(status)));
     return status;
 }
 
@@ -736,7 +745,10 @@ void clone_comes_first_even_when_the_container_is_faster(void **state)
     assert_int_equal(wait_for(traced.parent), 0);
     char *text = format("%s%s", early, rest_of(traced.err));
     assert_non_null(clone_line(lines_of(format("%s", text))));
-    assert_contains(lines_of(strstr(text, "[container "))[0], "] prctl(");
+    char *first = strstr(text, "[container ");
+    if (!first)
+        fail_msg("the container narrates nothing:\n%s", text);
+    assert_contains(lines_of(first)[0], "] prctl(");
     assert_text(rest_of(traced.out), "");
 }
 
@@ -851,13 +863,13 @@ static bool is_narrated(const char *line)
         "mknod",        "symlink",      "kill(",       "wait4(",
         "execve(",      "clone3(",      "unshare(",
     };
-    const char *result = strrchr(line, '=');
+    const char *result = strrchr(line, '='), *path = strchr(line, '<');
 
     if (strstr(line, "= ? ERESTART")) /* the kernel makes it once more */
         return false;
     if (strncmp(line, "write(", 6) == 0) /* a limit, or a sysctl */
-        return strncmp(strchr(line, '<'), "</sys/fs/cgroup", 15) == 0 ||
-               strncmp(strchr(line, '<'), "</proc/sys/", 11) == 0;
+        return path && (strncmp(path, "</sys/fs/cgroup", 15) == 0 ||
+                        strncmp(path, "</proc/sys/", 11) == 0);
     if (strncmp(line, "clone(child_stack=NULL", 22) == 0) /* fork(3), for nft */
         return false;
 
@@ -902,6 +914,7 @@ static char *normal(const char *line)
     if (strncmp(copy, "execve(", 7) == 0 && (at = strstr(copy, "], 0x"))) {
         char *comment = strstr(at, "/*"), *end = strrchr(copy, ')');
         assert_non_null(comment);
+        assert_non_null(end);
         at[3] = end[1] = '\0';
         return format("%s%s", copy, comment);
     }
@@ -921,8 +934,9 @@ static char *strace_lines(pid_t pid, bool container)
     if (!container)
         lines++; /* strace's own execve(2) of the stage */
     for (bool command = false; *lines && !command; lines++) {
-        command = container && strncmp(*lines, "execve(", 7) == 0 &&
-                  strcmp(strrchr(*lines, '='), "= 0") == 0;
+        const char *result = strrchr(*lines, '=');
+        command = container && strncmp(*lines, "execve(", 7) == 0 && result &&
+                  strcmp(result, "= 0") == 0;
         if (is_narrated(*lines))
             text = format("%s%s\n", text, normal(*lines));
     }

@@ -8,6 +8,7 @@
  * "status is N", so that there is somebody to whom the terminal comes back.
  */
 #define _GNU_SOURCE
+#include "apart.h"
 #include "isolation.h"
 
 #include <errno.h>
@@ -63,10 +64,12 @@ static void expect(const char *text)
         ssize_t n = 0;
         if (poll(&fd, 1, 100) > 0 &&
             (n = read(t->master, t->text + t->used, room)) <= 0)
-            fail_msg("terminal closed before '%s' came:\n%s", text, t->text);
+            fail_msg("%s before '%s' came:\n%.2000s",
+                     room ? "terminal closed" : "too much was printed", text,
+                     t->text);
         t->used += (size_t)n;
-        if (time(NULL) > deadline)
-            fail_msg("'%s' does not come after:\n%s", text, t->text);
+        if (why_stopped() || time(NULL) > deadline)
+            fail_msg("'%s' does not come after:\n%.2000s", text, t->text);
     }
     t->seen = (size_t)(found - t->text) + strlen(text);
 }

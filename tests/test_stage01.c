@@ -23,7 +23,7 @@ static void command_is_a_child_of_the_parent_with_a_pid_of_its_own(void **state)
     struct live live = start(READY("read line"));
     assert_int_not_equal(live.container, live.parent);
     assert_int_not_equal(live.container, 1);
-    assert_int_equal(atoi(status_of(live.container, "PPid")), live.parent);
+    assert_text(status_of(live.container, "PPid"), format("%d", live.parent));
 }
 
 static void status_of_command_is_returned(void **state)
