@@ -131,6 +131,13 @@ static int shell_status(int status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* The end of a wait. The test's own limit comes first, except in one that may
+ * last longer than others. */
+static long long wait_deadline(void)
+{
+    return now_ms() + patience * 1000LL + 1000;
+}
+
 struct pipes {
     int in[2], out[2], err[2];
 };
@@ -226,7 +233,7 @@ static struct result collect(pid_t pid, struct pipes *pipes, const char *input,
 {
     struct result result = {.out = calloc(1, 1), .err = calloc(1, 1)};
     size_t used[2] = {0, 0}, left = input ? strlen(input) : 0;
-    long long deadline = now_ms() + patience * 1000LL;
+    long long deadline = wait_deadline();
     int ready, status = 0, end = (int)syscall(SYS_pidfd_open, pid, 0);
     struct pollfd fds[EVENTS] = {
         [OUT] = {.fd = pipes->out[0], .events = POLLIN},
@@ -307,7 +314,7 @@ struct result run_with(const char *input, char *const args[])
  * in the pipe. Returns false at the end of file and after the time limit. */
 static bool read_line(int fd, char *line, size_t size)
 {
-    long long deadline = now_ms() + patience * 1000LL;
+    long long deadline = wait_deadline();
     size_t used = 0;
 
     for (line[0] = '\0'; used < size - 1; line[++used] = '\0') {
@@ -475,33 +482,38 @@ static void end_processes(void)
         ;
 }
 
-static const struct CMUnitTest *table; /* as the test file has it, chosen */
-static size_t current;                 /* the test in it */
-static int hangs;                      /* tests that ran out of time */
+static const struct CMUnitTest *table; /* the tests that are run */
+static size_t begun;                   /* how many of them have begun */
+static int hangs;                      /* and how many ran out of time */
 
 static int begin_test(void **state)
 {
+    const struct CMUnitTest *test = &table[begun++];
     int seconds = test_limit ? test_limit : patience;
 
-    if (hangs >= MOST_HANGS) {
+    if (hangs >= MOST_HANGS)
         seconds = seconds < SHORTER ? 1 : seconds / SHORTER;
-        if (hangs++ == MOST_HANGS)
-            print_message("%d tests ran out of time: from here on, each has "
-                          "%d s\n",
-                          MOST_HANGS, seconds);
-    }
     watch_test(seconds);
-    return table[current].setup_func ? table[current].setup_func(state) : 0;
+    return test->setup_func ? test->setup_func(state) : 0;
+}
+
+static void do_test(void **state)
+{
+    table[begun - 1].test_func(state);
+    if (why_stopped()) /* the test did not notice */
+        fail_msg("%s", why_stopped());
 }
 
 /* After every test, whether it passed or failed: nothing of it stays. */
 static int end_test(void **state)
 {
-    int bad =
-        table[current].teardown_func ? table[current].teardown_func(state) : 0;
-    const char *why = why_stopped();
+    const struct CMUnitTest *test = &table[begun - 1];
+    int bad = test->teardown_func ? test->teardown_func(state) : 0;
 
-    current++;
+    if (why_stopped() && ++hangs == MOST_HANGS)
+        print_message("%d tests did not end: each of the others has less "
+                      "time, %d s\n",
+                      hangs, patience < SHORTER ? 1 : patience / SHORTER);
     undo_mounts();
     while (alive_count > 0)
         end_live(&alive[--alive_count]);
@@ -509,12 +521,8 @@ static int end_test(void **state)
     clear_test_cgroups();
     if (stage >= 7 && !enter_test_network())
         bad = -1;
-    if (why) { /* it may not have noticed, and have passed */
-        print_error("%s\n", why);
-        hangs++;
-    }
     end_watch();
-    return why ? -1 : bad;
+    return bad;
 }
 
 /* --- looking from outside ------------------------------------------------- */
@@ -560,7 +568,7 @@ static bool is_abandoned(pid_t pid)
 
 void wait_until_gone(pid_t pid)
 {
-    long long deadline = now_ms() + patience * 1000LL;
+    long long deadline = wait_deadline();
     int abandoned = 0;
 
     while (exists(pid)) {
@@ -880,6 +888,7 @@ int test_main(int argc, char *argv[], int own_stage, const char *name,
     memcpy(copies, chosen, used * sizeof(*copies));
     for (size_t i = 0; i < used; i++) {
         copies[i].setup_func = begin_test;
+        copies[i].test_func = do_test;
         copies[i].teardown_func = end_test;
     }
     table = chosen;

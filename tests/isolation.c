@@ -62,7 +62,7 @@ struct result run_file(const char *file, char *const arguments[])
 void wait_until(bool (*done)(const void *), const void *argument,
                 const char *what)
 {
-    time_t deadline = time(NULL) + patience;
+    time_t deadline = time(NULL) + patience + 1;
 
     while (!done(argument)) {
         if (why_stopped())

@@ -54,7 +54,7 @@ static void type_line(const char *line)
 /* Waits until TEXT appears after what was expected before. */
 static void expect(const char *text)
 {
-    time_t deadline = time(NULL) + patience;
+    time_t deadline = time(NULL) + patience + 1;
     struct terminal *t = &terminal;
     struct pollfd fd = {.fd = t->master, .events = POLLIN};
     char *found;
