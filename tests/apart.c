@@ -28,10 +28,9 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 100,         /* so often PID 1 looks at the tests */
-    GRACE_MS = 5000,       /* for a test that was told to end */
-    MOST_PROCESSES = 1000, /* of one test */
-    FIRST_PID = 1000       /* as on a host; no container's PIDs get so far */
+    TICK_MS = 100,   /* so often PID 1 looks at the tests */
+    GRACE_MS = 5000, /* for a test that was told to end */
+    FIRST_PID = 1000 /* as on a host; no container's PIDs get so far */
 };
 
 /* In place of a test's deadline. */
@@ -43,8 +42,9 @@ static struct watch {
     atomic_bool give_up;   /* it goes on although its processes are dead */
 } * watch;
 
-static char name[32]; /* of this run */
-static int limit;     /* seconds that the current test has */
+static char name[32];   /* of this run */
+static int limit;       /* seconds that the current test has */
+static int most = 1000; /* processes that a test may have */
 
 static _Noreturn void stop(const char *what)
 {
@@ -210,8 +210,7 @@ const char *why_stopped(void)
         return format("not ended after %d s, so all its processes were killed",
                       limit);
     case TOO_MANY:
-        return format("more than %d processes, so all were killed",
-                      MOST_PROCESSES);
+        return format("more than %d processes, so all were killed", most);
     default:
         return NULL;
     }
@@ -266,7 +265,7 @@ static void look_at(pid_t test)
 
     if (deadline > 0 && now > deadline)
         verdict = OUT_OF_TIME;
-    else if (deadline > 0 && count_processes() > MOST_PROCESSES)
+    else if (deadline > 0 && count_processes() > most)
         verdict = TOO_MANY;
     if (verdict != NO_TEST &&
         atomic_compare_exchange_strong(&watch->deadline, &deadline, verdict)) {
@@ -392,6 +391,8 @@ void leave_the_host(const char *build, bool controllers)
     sigset_t set, old;
     int released[2];
 
+    if (getenv("PROCESSES"))
+        most = atoi(getenv("PROCESSES"));
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     block_signals(&set, &old);
     choose_name();

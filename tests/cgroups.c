@@ -35,7 +35,7 @@ static const struct {
 static struct hierarchy all[MOST]; /* those with a controller of stage 6 */
 static size_t count;
 static size_t mounted;  /* all that have controllers, and version 2 */
-static int locks[MOST]; /* on base; held until we end */
+static int locks[MOST]; /* held until we end */
 
 /* Whether WORD is one of LIST, which commas, spaces or newlines divide. */
 static bool has_word(const char *list, const char *word)
@@ -153,16 +153,28 @@ static char *parent_of(const struct hierarchy *h)
     return parent;
 }
 
-/* Whoever makes or removes directories there has this lock. */
-static int lock_directory(const char *path, int flags)
+static int lock_path(const char *path, int flags)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd != -1 && flock(fd, LOCK_EX | flags) == -1) {
         close(fd);
         return -1;
     }
     return fd;
+}
+
+/* Whoever makes or removes directories in PARENT has this lock. */
+static int lock_parent(const char *parent)
+{
+    return lock_path(parent, 0);
+}
+
+/* A run holds this one as long as it lives. It is on a file: the directory's is
+ * for those who make directories in it. */
+static int lock_run(const char *base)
+{
+    return lock_path(format("%s/cgroup.procs", base), LOCK_NB);
 }
 
 /* Removes the directories of runs that are dead: nobody holds their locks.
@@ -177,7 +189,7 @@ static int remove_stale(const char *parent)
         if (strncmp(entry->d_name, "container-test-", 15) != 0)
             continue;
         char *path = format("%s/%s", parent, entry->d_name);
-        int fd = lock_directory(path, LOCK_NB);
+        int fd = lock_run(path);
         if (fd != -1)
             remove_below(path, "");
         if (fd == -1 || rmdir(path) == -1)
@@ -242,7 +254,7 @@ static void disable_controllers(const char *top)
 static bool make_base(const struct hierarchy *h, int *held, bool controllers)
 {
     char *parent = parent_of(h);
-    int lock = lock_directory(parent, 0);
+    int lock = lock_parent(parent);
 
     if (lock == -1)
         return false;
@@ -250,7 +262,7 @@ static bool make_base(const struct hierarchy *h, int *held, bool controllers)
     if (h->version == 2 && mounted == 1 && controllers)
         enable_controllers(parent);
     bool made = mkdir(h->base, 0755) == 0 &&
-                (*held = lock_directory(h->base, LOCK_NB)) != -1 &&
+                (*held = lock_run(h->base)) != -1 &&
                 (h->version == 1 || mkdir(h->own, 0755) == 0);
     int error = errno;
     close(lock);
@@ -320,7 +332,7 @@ void remove_test_cgroups(void)
     for (size_t i = 0; i < count; i++) {
         const struct hierarchy *h = &all[i];
         char *parent = parent_of(h);
-        int lock = lock_directory(parent, 0);
+        int lock = lock_parent(parent);
         if (!remove_base(h->base))
             fprintf(stderr, "harness: cannot remove %s: %s\n", h->base,
                     strerror(errno));

@@ -7,8 +7,8 @@
  * cgroups(7).
  *
  * Their directories are called container-test-XXXXXX, like scratch(). Who made
- * them holds a lock on each, flock(2). A directory with such a name and no lock
- * belongs to a dead run: the next one removes it.
+ * them holds a lock on a file in each, flock(2). A directory with such a name
+ * and no lock belongs to a dead run: the next one removes it.
  */
 #ifndef TESTS_CGROUPS_H
 #define TESTS_CGROUPS_H

@@ -879,6 +879,7 @@ int test_main(int argc, char *argv[], int own_stage, const char *name,
         if (is_wanted(&tests[i], own_stage, argc > 2 ? argv[2] : NULL))
             chosen[used++] = tests[i];
     used = take_share(chosen, used, getenv("SHARE"));
+    unsetenv("SHARE"); /* it is ours, not that of a program we start */
     if (geteuid() != 0) {
         print_error("The tests need root: sudo make test%d\n", stage);
         return 1;

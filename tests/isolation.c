@@ -633,7 +633,7 @@ static int wait_for(pid_t pid)
     pid_t got = waitpid(pid, &status, __WALL);
 
     if (why_stopped())
-        fail_msg("process %d, called step by step: %s", pid, why_stopped());
+        fail_msg("process %d, followed call by call: %s", pid, why_stopped());
     if (got != pid)
         fail_msg("process %d did not go on: %s", pid, strerror(errno));
     if (WIFSTOPPED(status) && is_crash(WSTOPSIG(status)))
