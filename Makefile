@@ -3,7 +3,11 @@
 
 CFLAGS   ?= -O2 -g
 BUILD    := build
-STAGES   := 1 2 3 4 5 6 7
+# The numbers of the stages that are here, 1 2 3 ..., and with two digits each.
+STAGES   := $(patsubst stage%,%,$(patsubst stage0%,%,$(sort $(foreach directory,\
+             $(wildcard stage[0-9][0-9]-*/.),$(firstword $(subst -, ,$(directory)))))))
+LAST     := $(lastword $(STAGES))
+two       = $(if $(filter 1 2 3 4 5 6 7 8 9,$(1)),0$(1),$(1))
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
 ALL_CFLAGS = -std=gnu11 -MMD -MP $(WARNINGS) $(CFLAGS)
@@ -18,9 +22,9 @@ WRAP  := $(CALLS:%=-Wl,--wrap=%)
 NETWORK := $(BUILD)/common/netlink.o $(BUILD)/common/network.o
 COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
-HARNESS := $(addprefix $(BUILD)/tests/,harness.o apart.o isolation.o \
-             cgroups.o network.o)
-PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage0$(n))
+HARNESS := $(addprefix $(BUILD)/tests/,harness.o isolation.o cgroups.o \
+             network.o)
+PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage$(call two,$(n)))
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 
 # `make setup stage7` installs before it builds, under make -j as well, and
@@ -36,15 +40,16 @@ help:
 
 #: make doctor    whether this machine will do, and what to type if not
 #: make setup     install what is missing (compiler, static BusyBox, ...)
-#: make stageN    build stage N (1 to 7) and its root; ./run runs it
+#: make stageN    build stage N (1, 2, ...) and its root; ./run runs it
 #: make stages    build all of them
 #: make rootfs    build the BusyBox root file system
 #: make diffN     what stage N adds to stage N-1
 #: make test      prove that every stage isolates what it says, and no more
 #: make testN     the same for stage N alone
 #: make vm        a root shell without root: a machine on this tree, cgroup v2;
-#:                make vm CMD='make test6' runs one command in it
-#: make vm-test   make test in that machine, less the tests of scripts
+#:                make vm CMD='make test6' runs one command in it;
+#:                make vm ARCH=arm64 makes it one of another architecture
+#: make vm-test   make test in that machine: 10 minutes
 #: make mutants   prove that the tests notice what is missing from a stage
 #: make lessons   type the lessons' commands, compare what they print
 #: make check     format, warnings, static analysis, the rules for stages
@@ -60,17 +65,68 @@ help:
 
 .PHONY: setup
 setup:
-	@./setup.sh $(filter-out setup,$(MAKECMDGOALS))
+	@ARCH="$(ARCH)" sh setup.sh $(filter-out setup,$(MAKECMDGOALS))
+
+# --- what would stop a build, and what to type then -----------------------------
+
+# A directory that belongs to root, after sudo make, or to somebody else.
+UNWRITABLE := $(firstword $(shell for d in $(BUILD)/ $(BUILD)/*/ ./; do \
+    [ ! -d "$$d" ] || [ -w "$$d" ] || stat -c '%U:%n' "$$d"; done))
+ifneq ($(UNWRITABLE),)
+ifneq ($(filter-out help doctor diff% vm-check,$(or $(MAKECMDGOALS),help)),)
+ifeq ($(filter root:$(BUILD)%,$(UNWRITABLE)),)
+$(error $(lastword $(subst :, ,$(UNWRITABLE))) belongs to another user. Make \
+    yourself a copy of this tree: git clone . ~/containers)
+else
+$(error $(lastword $(subst :, ,$(UNWRITABLE))) belongs to root, because make \
+    was run with sudo. Type: sudo make clean)
+endif
+endif
+endif
+
+# $(call hint,PROBLEM,WHAT TO TYPE): the end of a recipe.
+hint = { printf '%s\n  hint: %s\n' $(1) $(2) >&2; exit 1; }
+
+.PHONY: has-cmocka has-libmnl can-execute
+has-cmocka: | $(SETUP)
+	@for name in stdarg stddef stdint setjmp cmocka; do \
+	    echo "#include <$$name.h>"; done | \
+	    $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 || \
+	    $(call hint,'cmocka.h not found: the tests need it','make setup test')
+
+has-libmnl: | $(SETUP)
+	@echo '#include <libmnl/libmnl.h>' | \
+	    $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 || \
+	    $(call hint,'libmnl.h not found: stage 7 needs it','make setup stage7')
+
+# A file system may be mounted noexec, as /tmp and sticks often are.
+can-execute: | $(SETUP)
+	@command -v $(firstword $(CC)) >/dev/null || \
+	    $(call hint,'$(firstword $(CC)) not found','make setup')
+	@[ -x doctor ] || [ -z "$$(find doctor -perm -100)" ] || $(call hint,\
+	    'this file system is mounted noexec: no program in it can be executed',\
+	    'copy the tree to another one: cp -R . ~/containers')
 
 # --- building ---------------------------------------------------------------
 
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-$(BUILD)/%.o: %.c Makefile | $(SETUP)
+# ./run executes build/run. A build that fails takes that away, so that nobody
+# tries out the program of before.
+failed = { rm -f $(BUILD)/run; exit 1; }
+
+$(BUILD)/tests/%.o: tests/%.c Makefile | $(SETUP) can-execute has-cmocka
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/%.o: %.c Makefile | $(SETUP) can-execute
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $< || $(failed)
+
+$(NETWORK): | has-libmnl
 
 $(BUILD)/libcommon.a: $(COMMON)
 	@rm -f $@
@@ -83,31 +139,52 @@ STATIC := -static
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o %.a,$^) $(1) \
 	2>/dev/null || $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
+# $(1): the number of a stage; $(2): with two digits; $(3): all up to that one.
 define STAGE_RULES
-SOURCE$(1) := $$(wildcard stage0$(1)-*/stage0$(1).c)
-$$(BUILD)/stage0$(1): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) \
-    $(if $(filter 7,$(1)),$$(NETWORK)) $$(BUILD)/libcommon.a
+SOURCE$(1) := $$(wildcard stage$(2)-*/stage$(2).c)
+$$(BUILD)/stage$(2): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) \
+    $(if $(filter-out 1 2 3 4 5 6,$(1)),$$(NETWORK)) $$(BUILD)/libcommon.a
 	@echo "  LINK  $$@"
-	@$$(call LINK,$$(WRAP) $(if $(filter 7,$(1)),-lmnl))
+	@$$(call LINK,$$(WRAP) $(if $(filter-out 1 2 3 4 5 6,$(1)),-lmnl)) || \
+	    $$(failed)
 
 .PHONY: stage$(1) test$(1)
-stage$(1): $$(BUILD)/stage0$(1) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
-	@ln -sfn $$(BUILD)/stage0$(1) run
+stage$(1): $$(BUILD)/stage$(2) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
+	@ln -sfn stage$(2) $$(BUILD)/run
 	@echo "Stage $(1) is built: $(if $(filter-out 1,$(1)),$(SUDO))./run"
 
-test$(1): test-needs
-	@$(SUDO)tests/run.sh $$(BUILD)/tests/test_stage0$(1)
+# The tests of a stage need no later one, which may be missing or broken.
+test$(1): $$(BUILD)/tests/test_stage$(2) $(3:%=$$(BUILD)/stage%) \
+    $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) rootfs
+	@$(SUDO)tests/run.sh $$<
 endef
-$(foreach n,$(STAGES),$(eval $(call STAGE_RULES,$(n))))
+UP_TO :=
+$(foreach n,$(STAGES),\
+    $(eval UP_TO += $(call two,$(n)))\
+    $(eval $(call STAGE_RULES,$(n),$(call two,$(n)),$(UP_TO))))
 
+# $(1), $(2): two stages, one after the other, with two digits; $(3): the number
+# of the second.
 define DIFF_RULE
-.PHONY: diff$(2)
-diff$(2):
-	@git --no-pager diff --no-index stage0$(1)-*/stage0$(1).c \
-	    stage0$(2)-*/stage0$(2).c || [ $$$$? -eq 1 ]
+.PHONY: diff$(3)
+diff$(3):
+	@git --no-pager diff --no-index stage$(1)-*/stage$(1).c \
+	    stage$(2)-*/stage$(2).c || [ $$$$? -eq 1 ]
 endef
-$(foreach n,$(filter-out 1,$(STAGES)),\
-    $(eval $(call DIFF_RULE,$(shell expr $(n) - 1),$(n))))
+BEFORE :=
+$(foreach n,$(STAGES),$(if $(BEFORE),\
+    $(eval $(call DIFF_RULE,$(call two,$(BEFORE)),$(call two,$(n)),$(n))))\
+    $(eval BEFORE := $(n)))
+
+# make stage9, make test, make diff1: a number that is not there.
+UNKNOWN := $(filter-out stages test test-% $(STAGES:%=stage%) $(STAGES:%=test%) \
+    $(addprefix diff,$(filter-out $(firstword $(STAGES)),$(STAGES))),\
+    $(filter stage% test% diff%,$(MAKECMDGOALS)))
+.PHONY: $(UNKNOWN)
+$(UNKNOWN):
+	@$(call hint,'make $@: there is no such stage here',\
+	    'the stages are $(STAGES): make stage1$(comma) make test1$(comma) make diff2')
+comma := ,
 
 .PHONY: stages
 stages: $(PROGRAMS) $(BUILD)/escape
@@ -116,7 +193,7 @@ stages: $(PROGRAMS) $(BUILD)/escape
 rootfs: | $(SETUP)
 	@rootfs/build.sh $(BUILD)/rootfs
 
-stage5: $(BUILD)/escape
+stage5: | $(BUILD)/escape
 $(BUILD)/escape: $(BUILD)/stage05-rootfs-chroot/escape.o
 	@echo "  LINK  $@"
 	@$(call LINK,)
@@ -128,8 +205,9 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(HARNESS)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
 # What the earlier stages proved also holds for the last one.
-LATER := $(filter-out stage07 rootfs doctor harness,$(TESTS))
-SUITE = $(TESTS:%=$(BUILD)/tests/test_%) $(LATER:%="$(BUILD)/tests/test_% 7")
+LATER := $(filter-out stage$(call two,$(LAST)) rootfs doctor harness,$(TESTS))
+SUITE = $(TESTS:%=$(BUILD)/tests/test_%) \
+    $(LATER:%="$(BUILD)/tests/test_% $(LAST)")
 
 .PHONY: test-programs test-needs test
 test-programs: $(TESTS:%=$(BUILD)/tests/test_%)
@@ -138,20 +216,31 @@ test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 test: test-needs
 	@$(SUDO)tests/run.sh $(SUITE)
 
-# The status of tests/vm.sh is that of CMD; make turns all but 0 into 2.
-.PHONY: vm vm-test vm-check
+# The machine of another architecture has a build directory of its own, in which
+# the cross compiler and its sysroot are used.
+FOREIGN := $(filter arm64,$(ARCH))
+ifneq ($(FOREIGN),)
+vm vm-test: cross = BUILD=$(BUILD)/$(FOREIGN) CC=aarch64-linux-gnu-gcc \
+    CPPFLAGS=--sysroot="$(CURDIR)/build/vm/$(FOREIGN)/root" \
+    LDFLAGS=--sysroot="$(CURDIR)/build/vm/$(FOREIGN)/root" SETUP=
+endif
+
+# The status of tools/vm/vm.sh is that of CMD; make turns all but 0 into 2.
+.PHONY: vm vm-test vm-check vm-programs
 vm-check: | $(SETUP)
-	@tests/vm.sh --check
+	@ARCH="$(ARCH)" tools/vm/vm.sh --check
 
 vm: export VM_COMMAND := $(value CMD)
-vm: vm-check stages rootfs
-	@[ -e run ] || ln -sfn $(BUILD)/stage07 run
-	@tests/vm.sh $(if $(value CMD),"$$VM_COMMAND",|| :)
+vm: vm-check $(if $(FOREIGN),,stages rootfs)
+	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
+	@[ -e $(BUILD)/$(FOREIGN)/run ] || \
+	    ln -sfn stage$(call two,$(LAST)) $(BUILD)/$(FOREIGN)/run
+	@ARCH="$(ARCH)" tools/vm/vm.sh \
+	    $(if $(value CMD),"$$VM_COMMAND",|| :)
 
-# Those of doctor and rootfs try out scripts: another kernel changes nothing.
-vm-test: TESTS := $(filter-out doctor rootfs,$(TESTS))
-vm-test: vm-check test-needs
-	@tests/vm.sh 'tests/run.sh $(SUITE)'
+vm-test: vm-check $(if $(FOREIGN),,test-needs)
+	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
+	@ARCH="$(ARCH)" tools/vm/vm.sh 'PATIENCE=120 tests/run.sh $(SUITE)'
 
 $(BUILD)/tests/faults: $(BUILD)/tests/faults.o $(HARNESS)
 	@echo "  LINK  $@"
@@ -207,7 +296,7 @@ builds: test-needs
 
 .PHONY: doctor
 doctor:
-	@./doctor
+	@sh doctor
 
 .PHONY: lessons
 lessons: stages rootfs
@@ -225,11 +314,11 @@ print-calls:
 
 .PHONY: clean
 clean:
-	rm -rf $(BUILD) run
+	rm -rf $(BUILD)
 
 # What a container leaves whose parent was killed too: a cgroup, the bridge.
 .PHONY: clean-host
 clean-host: $(BUILD)/stage07
 	@$(SUDO)common/clean-host.sh $(BUILD)/stage07
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -print 2>/dev/null)

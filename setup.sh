@@ -8,8 +8,9 @@
 # Says what it does; does nothing when nothing is missing.
 set -eu
 
-directory=$(dirname "$0")
+cd "$(dirname "$0")"
 missing=
+machine=
 
 if command -v apt-get >/dev/null; then
     manager=apt
@@ -46,7 +47,7 @@ need_for_building() {
     # With a static C library, strace shows the calls of a stage and no others.
     need "echo 'int main(void){return 0;}' | cc -static -x c -o /dev/null -" \
         libc6-dev glibc-static glibc musl-dev
-    need "$directory/rootfs/build.sh --check" \
+    need "sh rootfs/build.sh --check" \
         busybox-static busybox busybox busybox-static
 }
 
@@ -68,11 +69,30 @@ need_for_testing() {
     need "find /dev/null -printf x" findutils findutils findutils findutils
 }
 
-# Elsewhere it is not packaged, and tests/vm.sh says what to do instead.
+# The names of QEMU's packages; the kernel is fetched at the end.
 need_for_machine() {
-    if [ $manager = apt ] && [ "$(uname -m)" = x86_64 ]; then
-        need "command -v linux.uml" user-mode-linux "" "" ""
-    fi
+    . tools/vm/arch.sh
+    case $qemu in
+    *x86_64)
+        need "command -v $qemu" qemu-system-x86 qemu-system-x86-core \
+            qemu-system-x86 qemu-system-x86_64
+        ;;
+    *)
+        need "command -v $qemu" qemu-system-arm qemu-system-aarch64-core \
+            qemu-system-aarch64 qemu-system-aarch64
+        ;;
+    esac
+    need "command -v flock && command -v setpriv" util-linux util-linux \
+        util-linux "flock setpriv"
+    need "command -v xz" xz-utils xz xz xz
+    need "command -v zstd" zstd zstd zstd zstd
+    [ -z "$foreign" ] || need_for_crossing
+}
+
+need_for_crossing() {
+    need "echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E -" \
+        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross" "" \
+        aarch64-linux-gnu-gcc ""
 }
 
 need_for_checking() {
@@ -102,9 +122,7 @@ need_for_builds() {
         libc6-dev "libasan libubsan" gcc ""
     need "command -v musl-gcc" musl-tools musl-gcc musl ""
     need "command -v valgrind" valgrind valgrind valgrind valgrind
-    need "echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E -" \
-        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross" "" \
-        aarch64-linux-gnu-gcc ""
+    need_for_crossing
     need "command -v qemu-aarch64" \
         qemu-user qemu-user qemu-user qemu-aarch64
 }
@@ -115,7 +133,10 @@ for goal in "$@"; do
     case $goal in
     stage7 | stages | bench | lessons | clean-host) need_for_network ;;
     test* | mutants | faults) need_for_network && need_for_testing ;;
-    vm*) need_for_network && need_for_testing && need_for_machine ;;
+    vm*)
+        need_for_network && need_for_testing && need_for_machine
+        machine=yes
+        ;;
     check*)
         need_for_network && need_for_testing && need_for_checking &&
             need_for_fuzzing
@@ -125,37 +146,45 @@ for goal in "$@"; do
     esac
 done
 
+
+# --- installing -----------------------------------------------------------------
+
+install_missing() {
+    case $manager in
+    apt) install="apt-get install -y --no-install-recommends" ;;
+    dnf) install="dnf install -y" ;;
+    pacman) install="pacman -S --needed --noconfirm" ;;
+    apk) install="apk add" ;;
+    none)
+        echo "setup: no apt, dnf, pacman or apk here" >&2
+        echo "  hint: install what Debian calls $missing" >&2
+        exit 1
+        ;;
+    esac
+    sudo=
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo=sudo
+        if ! command -v sudo >/dev/null; then
+            echo "setup: installing needs root, and there is no sudo" >&2
+            echo "  hint: as root: $install $missing" >&2
+            exit 1
+        fi
+    fi
+    if [ $manager = apt ]; then
+        echo "setup: apt-get update"
+        $sudo apt-get update -qq
+        sudo="$sudo env DEBIAN_FRONTEND=noninteractive"
+    fi
+    echo "setup: $install $missing"
+    # shellcheck disable=SC2086 # several words are meant
+    $sudo $install $missing
+}
+
 missing=$(echo "$missing" | tr ' ' '\n' | sort -u | tr '\n' ' ')
 missing=${missing# }
 if [ -z "${missing% }" ]; then
     echo "setup: nothing is missing"
-    exit 0
+else
+    install_missing
 fi
-case $manager in
-apt) install="apt-get install -y --no-install-recommends" ;;
-dnf) install="dnf install -y" ;;
-pacman) install="pacman -S --needed --noconfirm" ;;
-apk) install="apk add" ;;
-none)
-    echo "setup: no apt, dnf, pacman or apk here" >&2
-    echo "  hint: install what Debian calls $missing" >&2
-    exit 1
-    ;;
-esac
-sudo=
-if [ "$(id -u)" -ne 0 ]; then
-    sudo=sudo
-    if ! command -v sudo >/dev/null; then
-        echo "setup: installing needs root, and there is no sudo" >&2
-        echo "  hint: as root: $install $missing" >&2
-        exit 1
-    fi
-fi
-if [ $manager = apt ]; then
-    echo "setup: apt-get update"
-    $sudo apt-get update -qq
-    sudo="$sudo env DEBIAN_FRONTEND=noninteractive"
-fi
-echo "setup: $install $missing"
-# shellcheck disable=SC2086 # several words are meant
-$sudo $install $missing
+[ -z "$machine" ] || tools/vm/kernel.sh --fetch

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Builds a BusyBox root file system: rootfs/build.sh DIR
-# Only looks for a usable BusyBox:   rootfs/build.sh --check
+# Only looks for a usable BusyBox:   rootfs/build.sh --check, or --print, which
+#                                    prints its path
 #
 # Needs no root rights, only the distribution's static BusyBox, or the one that
 # BUSYBOX=/path names. Run again, it does nothing unless that BusyBox or this
@@ -83,10 +84,13 @@ number() {
 }
 
 busybox=$(find_busybox) || die "no static BusyBox found" "$(install_hint)"
-if [ "$root" = --check ]; then
+case $root in
+--check | --print)
     check_busybox "$busybox"
+    [ "$root" = --check ] || echo "$busybox"
     exit 0
-fi
+    ;;
+esac
 stamp=$root/.built
 if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$busybox" ] &&
     [ -z "$(find "$busybox" "$0" -newer "$stamp")" ]; then

@@ -249,7 +249,7 @@ static void on_call(struct process *p)
     bool other = false;
 
     if (ptrace(PTRACE_GET_SYSCALL_INFO, p->pid, sizeof(info), &info) == -1) {
-        if (errno == EIO) /* User-Mode Linux, and before Linux 5.3 */
+        if (errno == EIO) /* before Linux 5.3 */
             stop("this kernel has no PTRACE_GET_SYSCALL_INFO");
         return; /* killed meanwhile */
     }

@@ -75,11 +75,12 @@ static void set_user(int user, const char *groups)
 static void set_commands(void)
 {
     static const char *const empty[] = {
-        "make", "git", "ar", "sudo", "strace", "linux.uml", "apt-get", NULL};
+        "make",    "git", "ar", "sudo", "strace", "qemu-system-x86_64",
+        "apt-get", NULL};
 
     shell(
         format("mkdir '%1$s'; for name in sh cat awk sed grep tr dirname head "
-               "od; do ln -s \"$(command -v $name)\" '%1$s'; done",
+               "od find; do ln -s \"$(command -v $name)\" '%1$s'; done",
                on_machine("/bin")));
     for (const char *const *name = empty; *name; name++)
         set_command(*name, "exit 0");
@@ -116,16 +117,26 @@ static int make_machine(void **state)
 
 /* --- the diagnosis -------------------------------------------------------- */
 
-static struct result examine(void)
+/* COMMAND on that machine. */
+static struct result examine_with(char *const command[])
 {
-    struct result result = run_program(
-        NULL, WORDS("env", format("DOCTOR_ROOT=%s", on_machine("")),
-                    format("PATH=%s", on_machine("/bin")),
-                    format("BUSYBOX=%s", busybox), format("ABSENT=%s", absent),
-                    built("../doctor")));
+    char *words[] = {"env",
+                     format("DOCTOR_ROOT=%s", on_machine("")),
+                     format("PATH=%s", on_machine("/bin")),
+                     format("BUSYBOX=%s", busybox),
+                     format("ABSENT=%s", absent),
+                     command[0],
+                     command[1],
+                     NULL};
+    struct result result = run_program(NULL, words);
 
     assert_text(result.err, "");
     return result;
+}
+
+static struct result examine(void)
+{
+    return examine_with(WORDS(built("../doctor")));
 }
 
 /* The lines that begin with WORD. */
@@ -182,7 +193,7 @@ static void a_good_machine_has_a_line_for_everything(void **state)
         "fine  cmocka: found\n"
         "fine  busybox: static, and for this machine\n"
         "fine  strace: found\n"
-        "fine  linux.uml: found\n\n" ALL_RUN "\n");
+        "fine  qemu-system-x86_64: found\n\n" ALL_RUN "\n");
     expect("", ALL_RUN);
 }
 
@@ -613,11 +624,30 @@ static void without_a_static_libc_strace_shows_more(void **state)
            ALL_RUN " Better with: static libc.");
 }
 
-static void linux_uml_is_only_noted(void **state)
+static void qemu_is_only_noted(void **state)
 {
     (void)state;
-    lose("/bin/linux.uml");
-    expect_line("note  linux.uml: not found; make vm alone needs it");
+    lose("/bin/qemu-system-x86_64");
+    expect_line("note  qemu-system-x86_64: not found; make vm alone needs it: "
+                "make setup vm");
+}
+
+/* doctor's own copy is on a file system from which nothing is executed. */
+static void a_tree_that_is_mounted_noexec_is_named(void **state)
+{
+    char *tree = format("%s/noexec", scratch());
+
+    (void)state;
+    shell(format("mkdir '%1$s' && mount -t tmpfs -o noexec none '%1$s' && "
+                 "cp '%2$s' '%1$s/doctor'",
+                 tree, built("../doctor")));
+    struct result result = examine_with(WORDS("sh", format("%s/doctor", tree)));
+    assert_contains(result.out,
+                    "FIX   file system: mounted noexec, so nothing in this "
+                    "tree can be executed: cp -R ");
+    assert_contains(result.out, "\nNo stage will run; stage 1 needs: file "
+                                "system");
+    assert_int_equal(result.status, 1);
 }
 
 static void without_a_busybox_stages_1_to_4_run(void **state)
@@ -776,7 +806,8 @@ static const struct CMUnitTest tests[] = {
     ON_MACHINE(without_libmnl_stages_1_to_6_run),
     ON_MACHINE(what_only_the_tests_need_stops_no_stage),
     ON_MACHINE(without_a_static_libc_strace_shows_more),
-    ON_MACHINE(linux_uml_is_only_noted),
+    ON_MACHINE(qemu_is_only_noted),
+    ON_MACHINE(a_tree_that_is_mounted_noexec_is_named),
     ON_MACHINE(without_a_busybox_stages_1_to_4_run),
     ON_MACHINE(a_busybox_of_another_architecture_is_seen),
     ON_MACHINE(the_first_stage_that_lacks_something_is_named),

@@ -1,0 +1,132 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: MIT
+#
+# The first process of the machine that tools/vm/vm.sh starts. It is in the
+# initrd, beside BusyBox and the modules: tools/vm/kernel.sh packs them.
+#
+# First it loads the modules and mounts the host's files: / read-only, the tree
+# writable. Then it furnishes the machine as systemd would, runs the shell or
+# the command, hands out the exit status and turns the machine off.
+#
+# vm_run comes from the kernel's command line: the directory of this run, below
+# build/vm. The file "start" in it sets tree, foreign, terminal, rows, columns,
+# TERM and command.
+set -eu
+
+# Should a command fail, its message is in the log, and the machine ends.
+trap '$busybox poweroff -f' EXIT
+
+busybox=/bin/busybox
+[ "${1:-}" = furnished ] || PATH=/bin
+
+# Every message goes to the log of the machine, which vm.sh shows on failure.
+mount_files() {
+    $busybox mkdir -p /proc /sys /dev /root /tree
+    $busybox mount -t proc proc /proc
+    $busybox mount -t sysfs sysfs /sys
+    $busybox mount -t devtmpfs devtmpfs /dev
+    for module in /modules/*.ko; do
+        $busybox insmod "$module"
+    done
+    options=trans=virtio,version=9p2000.L,msize=262144,cache=loose
+    $busybox mount -t 9p -o $options tree /tree
+    $busybox mount -t 9p -o $options,ro root /root
+}
+
+# The tree is mounted last: it may lie below one of the other directories.
+furnish() {
+    for directory in run tmp var/tmp; do
+        $busybox mount -t tmpfs -o mode=1777 tmpfs /root/$directory
+    done
+    $busybox mount -o move /proc /root/proc
+    $busybox mount -o move /sys /root/sys
+    $busybox mount -o move /dev /root/dev
+    $busybox mkdir -p /root/dev/pts /root/dev/shm /root/dev/mqueue \
+        /root/run/vm "/root$tree"
+    $busybox mount -t devpts -o mode=620,ptmxmode=666 devpts /root/dev/pts
+    $busybox mount -t tmpfs -o mode=1777 tmpfs /root/dev/shm
+    $busybox mount -t mqueue mqueue /root/dev/mqueue
+    $busybox mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
+    $busybox ln -s /proc/self/fd /root/dev/fd
+    $busybox ln -s /proc/self/fd/0 /root/dev/stdin
+    $busybox ln -s /proc/self/fd/1 /root/dev/stdout
+    $busybox ln -s /proc/self/fd/2 /root/dev/stderr
+    $busybox mount -o move /tree "/root$tree"
+    # A machine of another architecture has its own build directory.
+    [ -z "$foreign" ] ||
+        $busybox mount -o bind "/root$tree/build/$foreign" "/root$tree/build"
+    $busybox cp $busybox /init /start /root/run/vm
+}
+
+if [ "${1:-}" != furnished ]; then
+    mount_files
+    # shellcheck disable=SC2154 # the kernel puts it into the environment
+    $busybox cp "/tree/build/vm/$vm_run/start" /start
+    . /start
+    furnish
+    exec $busybox switch_root /root /run/vm/busybox sh /run/vm/init furnished
+fi
+
+busybox=/run/vm/busybox
+. /run/vm/start
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/tmp TERM
+cd "$tree"
+
+# As under systemd: / is shared, no process is in the root of the cgroups.
+$busybox mount --make-rshared /
+$busybox mkdir -p /sys/fs/cgroup/user/session
+echo $$ >/sys/fs/cgroup/user/session/cgroup.procs
+$busybox hostname vm
+$busybox ip link set lo up
+
+# port NAME: the device of the serial port that vm.sh gave this name.
+port() {
+    for directory in /sys/class/virtio-ports/*; do
+        read -r name <"$directory/name" || continue
+        [ "$name" != "$1" ] || echo "/dev/${directory##*/}"
+    done
+}
+
+# Whatever COMMAND left running may keep its output open: all processes end,
+# except this one and the two that pass on what is in the pipes.
+finish_output() {
+    for directory in /proc/[0-9]*; do
+        case " 1 $out $err " in
+        *" ${directory#/proc/} "*) ;;
+        *) kill -s KILL "${directory#/proc/}" 2>/dev/null || : ;;
+        esac
+    done
+    wait "$out" "$err" || :
+}
+
+# What the host cannot build for another architecture.
+[ -z "$foreign" ] || sh rootfs/build.sh build/rootfs
+
+set -- sh -c "$command"
+[ -n "$command" ] || set -- "$(command -v bash || echo sh)"
+status=$(port status)
+exec 4>"$status"
+echo up >&4
+result=0
+if [ "$terminal" = yes ]; then
+    # hvc0 forgets its size when nobody has it open.
+    exec 3<>/dev/hvc0
+    [ "$rows" -eq 0 ] ||
+        $busybox stty -F /dev/hvc0 rows "$rows" columns "$columns"
+    while read -r rows columns; do
+        $busybox stty -F /dev/hvc0 rows "$rows" columns "$columns"
+    done <"$(port size)" 3<&- 4>&- &
+    $busybox setsid -c "$@" <&3 >&3 2>&3 3<&- 4>&- || result=$?
+else
+    $busybox mkfifo /run/vm/out /run/vm/err
+    $busybox cat /run/vm/out >"$(port out)" 4>&- &
+    out=$!
+    $busybox cat /run/vm/err >"$(port err)" 4>&- &
+    err=$!
+    "$@" </dev/null >/run/vm/out 2>/run/vm/err 4>&- || result=$?
+    finish_output
+fi
+echo "$result" >&4
+$busybox sync
+$busybox poweroff -f

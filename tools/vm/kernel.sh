@@ -1,0 +1,267 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Makes the kernel and the initrd with which tools/vm/vm.sh starts its machine:
+#
+#     tools/vm/kernel.sh           makes build/vm/ARCH/kernel and initrd, unless
+#                                  they are there
+#     tools/vm/kernel.sh --fetch   the same; may fetch packages, see below
+#
+# The kernel is the one of this computer if its user may read it, and it has the
+# modules. Otherwise it comes from the distribution's package, which is fetched
+# and unpacked below build/vm by this very user: nothing is installed.
+#
+# For a machine of another architecture (ARCH=arm64) a small Debian system is
+# fetched in the same way. It serves as the root of the machine and as the
+# sysroot of the cross compiler.
+set -eu
+cd "$(dirname "$0")/../.."
+. tools/vm/arch.sh
+
+packages=$files/packages # unpacked: a kernel and its modules
+apt=$PWD/$files/apt      # lists and archives of the other architecture
+
+# Console, 9p, what the stages use of the network, and overlay. crc32c_generic
+# is not named by the modules that ask for it.
+modules="virtio_pci virtio_console 9pnet_virtio 9p overlay veth bridge
+    crc32c_generic libcrc32c nf_tables nft_chain_nat nft_masq nft_nat nft_ct"
+
+# Inside the other system, for the tests: a shell, and what they execute.
+foreign_packages="busybox-static bash coreutils findutils grep sed mawk
+    diffutils dash procps util-linux mount hostname strace iproute2 nftables make
+    libcmocka-dev libmnl-dev libc6-dev linux-image-arm64"
+
+die() {
+    echo "vm: $1" >&2
+    echo "  hint: $2" >&2
+    exit 125
+}
+
+# --- where a kernel is ----------------------------------------------------------
+
+# module_file DIRECTORY NAME: its file below /lib/modules/VERSION.
+module_file() {
+    pattern=$(echo "$2" | sed 's/[-_]/[-_]/g')
+    find "$1" -name "$pattern.ko" -o -name "$pattern.ko.*" | head -n 1
+}
+
+is_builtin() {
+    pattern=$(echo "$2" | sed 's/[-_]/[-_]/g')
+    grep -q "/$pattern\.ko\$" "$1/modules.builtin" 2>/dev/null
+}
+
+has_modules() {
+    for module in $modules; do
+        is_builtin "$1" "$module" || [ -n "$(module_file "$1" "$module")" ] ||
+            return
+    done
+}
+
+# Sets image and module_directory. Returns 1 if there is no kernel to start.
+find_kernel() {
+    version=$(uname -r)
+    module_directory=${HOST_MODULES:-/lib/modules}/$version
+    if [ -z "$foreign" ] && [ -d "$module_directory" ] &&
+        has_modules "$module_directory"; then
+        for image in "$module_directory/vmlinuz" "/boot/vmlinuz-$version"; do
+            [ ! -r "$image" ] || return 0
+        done
+    fi
+    for image in "$packages"/boot/vmlinuz-* "$packages"/boot/vmlinux-* \
+        "$packages"/lib/modules/*/vmlinuz "$packages"/boot/vmlinuz-virt; do
+        [ -r "$image" ] || continue
+        for module_directory in "$packages"/lib/modules/*; do
+            return 0
+        done
+    done
+    return 1
+}
+
+# --- fetching -------------------------------------------------------------------
+
+# The package of a kernel that has 9p, by the name of the distribution: Debian's
+# kernel for clouds has not.
+fetch_debian_kernel() {
+    package=linux-image-$arch
+    apt-cache show "$package" >/dev/null 2>&1 || package=linux-image-generic
+    image=$(apt-cache depends "$package" |
+        sed -n 's/.*Depends: \(linux-image-[^ ]*\).*/\1/p' | head -n 1)
+    [ -n "$image" ] || return
+    version=${image#linux-image-}
+    for package in "linux-modules-$version" "linux-modules-extra-$version"; do
+        apt-cache show "$package" >/dev/null 2>&1 && image="$image $package"
+    done
+    # shellcheck disable=SC2086 # several packages
+    (cd "$packages" && apt-get download -qq $image) || return
+    for archive in "$packages"/*.deb; do
+        dpkg-deb -x "$archive" "$packages"
+        rm "$archive"
+    done
+}
+
+fetch_fedora_kernel() {
+    dnf download -q --destdir "$packages" kernel-core kernel-modules-core \
+        kernel-modules
+    for archive in "$packages"/*.rpm; do
+        (cd "$packages" && rpm2cpio "${archive##*/}" |
+            "$(busybox_of /)" cpio -id 2>/dev/null)
+        rm "$archive"
+    done
+}
+
+fetch_alpine_kernel() {
+    apk fetch -q -o "$packages" linux-virt
+    for archive in "$packages"/*.apk; do
+        tar -xzf "$archive" -C "$packages" 2>/dev/null
+        rm "$archive"
+    done
+}
+
+# A system of another architecture, with apt's lists of its own. dpkg-deb keeps
+# the links /bin, /lib and /sbin that a merged /usr has.
+fetch_foreign_system() {
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root/usr/bin" \
+        "$root/usr/sbin" "$root/usr/lib"
+    : >"$apt/status"
+    # shellcheck disable=SC2086 # several packages
+    for words in update "install --download-only $foreign_packages"; do
+        apt-get -qq -y --no-install-recommends -o Dir::State="$apt" \
+            -o Dir::State::status="$apt/status" -o Dir::Cache="$apt" \
+            -o Dir::Cache::archives="$apt/archives" -o APT::Sandbox::User= \
+            -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
+            $words || return
+    done
+    for name in bin sbin lib; do
+        [ -e "$root/$name" ] || ln -s usr/$name "$root/$name"
+    done
+    for archive in "$apt"/archives/*.deb; do
+        case ${archive##*/} in
+        linux-image*) dpkg-deb -x "$archive" "$packages" ;;
+        *) dpkg-deb -x "$archive" "$root" ;;
+        esac
+    done
+    rm -rf "$apt"
+    mkdir -p "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp" \
+        "$root/var/tmp"
+    ln -sf dash "$root/bin/sh"
+}
+
+fetch() {
+    echo "setup: fetching a kernel for the machine of make vm, into $files"
+    rm -rf "$packages"
+    mkdir -p "$packages"
+    if [ -n "$foreign" ]; then
+        command -v apt-get >/dev/null ||
+            die "a machine for $arch comes from Debian's packages" \
+                "use Debian or Ubuntu"
+        fetch_foreign_system
+    elif command -v apt-get >/dev/null; then
+        fetch_debian_kernel
+    elif command -v dnf >/dev/null; then
+        fetch_fedora_kernel
+    elif command -v apk >/dev/null; then
+        fetch_alpine_kernel
+    fi
+}
+
+# --- what is made of it ---------------------------------------------------------
+
+# Whichever way it is packed.
+unpacked() {
+    case $(od -An -tx1 -N4 "$1" | tr -d ' ') in
+    1f8b*) gzip -dc "$1" ;;
+    fd377a58) xz -dc --single-stream "$1" ;;
+    28b52ffd) zstd -dqc "$1" ;;
+    *) cat "$1" ;;
+    esac
+}
+
+# number FILE OFFSET BYTES
+number() {
+    od -An -tu"$3" -j"$2" -N"$3" "$1" | tr -d ' '
+}
+
+# A packed kernel takes seconds to unpack itself in a machine without KVM. Where
+# the packed one lies in the file says the boot protocol, x86/boot.rst.
+unpack_kernel() {
+    if [ $arch = amd64 ] && [ "$(od -An -c -j514 -N4 "$1" | tr -d ' ')" = HdrS ]
+    then
+        start=$((($(number "$1" 497 1) + 1) * 512 + $(number "$1" 584 4)))
+        tail -c +$((start + 1)) "$1" | head -c "$(number "$1" 588 4)" \
+            >"$files/packed"
+        unpacked "$files/packed" >"$files/kernel.new" 2>/dev/null || :
+        rm "$files/packed"
+        [ "$(od -An -c -j1 -N3 "$files/kernel.new" | tr -d ' ')" != ELF ] ||
+            return 0
+    fi
+    unpacked "$1" >"$files/kernel.new"
+}
+
+# Prints a module's name after those that it needs, which stand in the file.
+with_needs() {
+    for module in "$@"; do
+        file=$(module_file "$module_directory" "$module")
+        [ -n "$file" ] || continue
+        needs=$(unpacked "$file" | tr '\0' '\n' | sed -n 's/^depends=//p')
+        # shellcheck disable=SC2046,SC2086 # several names
+        (with_needs $(echo $needs | tr ',' ' '))
+        echo "$module"
+    done
+}
+
+busybox_of() {
+    for busybox in "$1"/bin/busybox "$1"/usr/bin/busybox \
+        "$1"/bin/busybox.static "$1"/usr/bin/busybox.static \
+        "$1"/usr/sbin/busybox "$1"/usr/lib/initcpio/busybox; do
+        [ ! -x "$busybox" ] || { echo "$busybox"; return; }
+    done
+}
+
+# The modules that the machine loads, numbered in the order in which it does.
+take_modules() {
+    rm -rf "$files/modules"
+    mkdir "$files/modules"
+    count=100
+    # shellcheck disable=SC2086 # several names
+    for module in $(with_needs $modules | awk '!seen[$0]++'); do
+        count=$((count + 1))
+        unpacked "$(module_file "$module_directory" "$module")" \
+            >"$files/modules/$count-$module.ko"
+    done
+}
+
+make_initrd() {
+    own_busybox=$(sh rootfs/build.sh --print)
+    busybox=$own_busybox
+    [ -z "$foreign" ] || busybox=$(busybox_of "$root")
+    rm -rf "$files/initrd.d"
+    mkdir -p "$files/initrd.d/bin"
+    cp "$busybox" "$files/initrd.d/bin/busybox"
+    cp tools/vm/init.sh "$files/initrd.d/init"
+    cp -R "$files/modules" "$files/initrd.d"
+    chmod 755 "$files/initrd.d/init" "$files/initrd.d/bin/busybox"
+    (cd "$files/initrd.d" && find . | "$own_busybox" cpio -o -H newc) \
+        >"$files/initrd.new" 2>/dev/null
+    rm -rf "$files/initrd.d"
+    mv "$files/initrd.new" "$files/initrd"
+}
+
+mkdir -p "$files" 2>/dev/null && [ -w "$files" ] ||
+    die "cannot write to $PWD/$files" \
+        "does it belong to another user? Then use a copy of the tree"
+if ! [ -e "$files/kernel" ]; then
+    if ! find_kernel; then
+        [ "${1:-}" = --fetch ] || die "there is no kernel to start" "$setup"
+        fetch || :
+        find_kernel || die "no kernel could be fetched" \
+            "are there package lists (sudo apt-get update), is the disk full?"
+    fi
+    take_modules
+    unpack_kernel "$image"
+    rm -rf "$packages" "$files/initrd"
+    mv "$files/kernel.new" "$files/kernel"
+fi
+if [ ! -e "$files/initrd" ] ||
+    [ -n "$(find tools/vm/init.sh -newer "$files/initrd")" ]; then
+    make_initrd
+fi

@@ -1,0 +1,201 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Runs a root shell, or one command, on this tree in a virtual machine:
+#
+#     tools/vm/vm.sh [COMMAND]
+#     tools/vm/vm.sh --check     only says whether this computer can
+#
+# ARCH=arm64 asks for a machine of that architecture, see tools/vm/kernel.sh.
+#
+# Needs no root. QEMU runs as an ordinary process of the user: with KVM where
+# the processor has it, otherwise it translates the machine's instructions. The
+# machine sees the host's files read-only, and the tree as it is. QEMU opens
+# each file as that user, so root inside can change in the tree what the user
+# could change, and nothing else. The machine has no network.
+#
+# The exit status is that of the shell or of COMMAND; 125 if the machine could
+# not be started. make, which calls this as `make vm CMD='COMMAND'`, turns each
+# but 0 into 2. Without a terminal, COMMAND gets no input, and standard output
+# and error stay apart; if no COMMAND is given, standard input is COMMAND.
+set -eu
+cd "$(dirname "$0")/../.."
+. tools/vm/arch.sh
+
+die() {
+    echo "vm: $1" >&2
+    echo "  hint: $2" >&2
+    exit 125
+}
+
+case ${1:-} in
+--check) ;;
+-*)
+    echo "usage: tools/vm/vm.sh [COMMAND]" >&2
+    exit 125
+    ;;
+esac
+command -v "$qemu" >/dev/null ||
+    die "$qemu is not installed" "$setup"
+tools/vm/kernel.sh
+[ "${1:-}" != --check ] || exit 0
+
+# --- what the machine is told ---------------------------------------------------
+
+# quoted TEXT: as one word of the shell.
+quoted() {
+    printf '%s' "$1" | sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/"
+    [ -n "$1" ] || printf "''"
+}
+
+# An option of QEMU ends at a comma, unless that is doubled.
+escaped() {
+    printf '%s' "$1" | sed 's/,/,,/g'
+}
+
+# Each run has a directory, and holds a lock in it as long as its script or its
+# machine lives. A directory whose lock is free was left by a killed script.
+# The outer lock keeps others from taking a new directory for such a one.
+make_directory() {
+    exec 8>build/vm/lock
+    flock 8
+    for left in build/vm/run.*; do
+        if [ -d "$left" ] && flock -n "$left/lock" true; then
+            rm -rf "$left"
+        fi
+    done
+    run=$(mktemp -d build/vm/run.XXXXXX) || return
+    exec 9>"$run/lock" || return
+    flock 9
+    exec 8>&-
+}
+
+# The readers wait until QEMU opens the pipes, and for ever if it never does.
+let_readers_end() {
+    for pipe in "$run/out" "$run/err"; do
+        if [ -p "$pipe" ]; then
+            exec 3<>"$pipe"
+            exec 3>&-
+        fi
+    done
+}
+
+run=
+machine=
+readers=
+saved=
+# shellcheck disable=SC2317 # it is called, by the trap
+leave() {
+    trap '' HUP INT TERM
+    # While nobody reads what the readers write, QEMU does not end either.
+    # shellcheck disable=SC2086 # two numbers
+    [ -z "$readers" ] || kill $readers 2>/dev/null || :
+    [ -z "$machine" ] || kill -TERM "$machine" 2>/dev/null || :
+    wait
+    [ -z "$run" ] || rm -rf "$run"
+    [ -z "$saved" ] || stty "$saved" <&5
+}
+trap leave EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+make_directory 2>/dev/null ||
+    die "cannot write to $PWD/build/vm" \
+        "is the disk full, or does the directory belong to another user?"
+
+rows=24 columns=80
+if [ -t 0 ] && [ -t 1 ]; then
+    terminal=yes
+    saved=$(stty -g)
+    exec 5<>/dev/tty 6>&5
+    size=$(stty size <&5)
+    rows=${size% *} columns=${size#* }
+    mkfifo "$run/size.in" "$run/size.out"
+    exec 7<>"$run/size.in"
+else
+    terminal=no
+    [ $# -gt 0 ] || set -- "$(cat)"
+    mkfifo "$run/out" "$run/err"
+    cat "$run/out" &
+    readers=$!
+    cat "$run/err" >&2 &
+    readers="$readers $!"
+    exec 5</dev/null 6>/dev/null
+fi
+start="tree=$(quoted "$PWD")
+foreign=$foreign
+terminal=$terminal
+rows=$rows columns=$columns
+TERM=$(quoted "${TERM:-dumb}")
+command=$(quoted "$*")"
+echo "$start" 2>/dev/null >"$run/start" && : >"$run/status" && : >"$run/log" ||
+    die "cannot write to $PWD/build/vm" "is the disk full?"
+exec 4<"$run/status"
+
+# --- the machine ----------------------------------------------------------------
+
+set -- "$qemu" $machine_options -accel "$accelerator" -m 1024 -smp 1 \
+    -nodefaults -no-user-config -no-reboot -display none -name mini-container \
+    -kernel "$files/kernel" -initrd "$files/initrd" \
+    -append "$kernel_words quiet loglevel=3 panic=-1 norandmaps \
+mitigations=off audit=0 nowatchdog cryptomgr.notests=1 \
+random.trust_cpu=on vm_run=${run##*/}" \
+    -fsdev "local,id=root,path=$(escaped "$root"),security_model=none,\
+multidevs=remap,readonly=on" \
+    -device virtio-9p-pci,fsdev=root,mount_tag=root \
+    -fsdev "local,id=tree,path=$(escaped "$PWD"),security_model=none,\
+multidevs=remap" \
+    -device virtio-9p-pci,fsdev=tree,mount_tag=tree \
+    -chardev "file,id=log,path=$(escaped "$run/log")" -serial chardev:log \
+    -device virtio-serial-pci \
+    -chardev "file,id=status,path=$(escaped "$run/status")" \
+    -device virtserialport,chardev=status,name=status
+if [ $terminal = yes ]; then
+    set -- "$@" -chardev stdio,id=terminal,signal=off \
+        -device virtconsole,chardev=terminal \
+        -chardev "pipe,id=size,path=$(escaped "$run/size")" \
+        -device virtserialport,chardev=size,name=size
+else
+    set -- "$@" -chardev "file,id=out,path=$(escaped "$run/out")" \
+        -device virtserialport,chardev=out,name=out \
+        -chardev "file,id=err,path=$(escaped "$run/err")" \
+        -device virtserialport,chardev=err,name=err
+fi
+
+# In the background, because a shell handles no signal while it waits for a
+# command in the foreground. QEMU ends with this script, also if the script was
+# killed before QEMU could ask for that.
+# shellcheck disable=SC2016 # it is for the shell in between
+setpriv --pdeathsig TERM sh -c '
+    read -r _ _ _ parent _ </proc/$$/stat
+    [ "$parent" = "$1" ] || exit
+    shift
+    exec "$@"' sh $$ "$@" <&5 >&6 2>>"$run/log" 7>&- &
+machine=$!
+
+# A machine that has not come up after a minute will not.
+(
+    exec 9>&-
+    for _ in $(seq 240); do
+        sleep 0.25
+        [ ! -s "$run/status" ] && kill -0 "$machine" 2>/dev/null || exit 0
+    done
+    echo "vm: it has not started after a minute" >>"$run/log"
+    kill -TERM "$machine"
+) 5<&- 6>&- 7>&- >/dev/null 2>&1 &
+
+[ -z "$saved" ] || trap 'stty size <&5 >&7' WINCH
+exec 6>&-
+while kill -0 "$machine" 2>/dev/null; do
+    wait "$machine" || :
+done
+machine=
+let_readers_end
+wait # until all that it printed has been passed on
+readers=
+[ -z "$saved" ] || stty "$saved" <&5
+read -r up <&4 && [ "$up" = up ] && read -r status <&4 && exit "$status"
+echo "vm: the machine ended before COMMAND did" >&2
+tail -n 20 "$run/log" >&2
+exit 125
