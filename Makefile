@@ -205,7 +205,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(HARNESS)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
 # What the earlier stages proved also holds for the last one.
-LATER := $(filter-out stage$(call two,$(LAST)) rootfs doctor harness,$(TESTS))
+LATER := $(filter-out stage$(call two,$(LAST)) rootfs doctor verbs harness,$(TESTS))
 SUITE = $(TESTS:%=$(BUILD)/tests/test_%) \
     $(LATER:%="$(BUILD)/tests/test_% $(LAST)")
 
