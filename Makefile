@@ -240,6 +240,7 @@ vm: vm-check $(if $(FOREIGN),,stages rootfs)
 
 vm-test: vm-check $(if $(FOREIGN),,test-needs)
 	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
+	@$(if $(FOREIGN),,tests/test_vm.sh)
 	@ARCH="$(ARCH)" tools/vm/vm.sh 'PATIENCE=120 tests/run.sh $(SUITE)'
 
 $(BUILD)/tests/faults: $(BUILD)/tests/faults.o $(HARNESS)
