@@ -22,8 +22,8 @@ WRAP  := $(CALLS:%=-Wl,--wrap=%)
 NETWORK := $(BUILD)/common/netlink.o $(BUILD)/common/network.o
 COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
-HARNESS := $(addprefix $(BUILD)/tests/,harness.o isolation.o cgroups.o \
-             network.o)
+HARNESS := $(addprefix $(BUILD)/tests/,harness.o apart.o isolation.o \
+             cgroups.o network.o)
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage$(call two,$(n)))
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 
