@@ -289,11 +289,13 @@ bool make_test_cgroups(const char *name, bool controllers)
     return true;
 }
 
-/* The cgroup becomes the root of all that is seen: an empty cgroup file system
- * whose controllers nobody else enables or disables. */
+/* Our cgroup becomes the root of all that is seen: an empty cgroup file system
+ * whose controllers nobody else enables or disables. The root of a new cgroup
+ * namespace is the cgroup of its maker. */
 static bool see_own_cgroup_alone(struct hierarchy *h)
 {
-    if (unshare(CLONE_NEWCGROUP) == -1 || umount2(h->mount, MNT_DETACH) == -1 ||
+    if (!join(h, h->base) || unshare(CLONE_NEWCGROUP) == -1 ||
+        umount2(h->mount, MNT_DETACH) == -1 ||
         mount("cgroup2", h->mount, "cgroup2", 0, NULL) == -1)
         return false;
     snprintf(h->base, sizeof(h->base), "%s", h->mount);
@@ -303,10 +305,12 @@ static bool see_own_cgroup_alone(struct hierarchy *h)
 
 bool enter_test_cgroups(void)
 {
+    if (mounted == 1 && all[0].version == 2 && !see_own_cgroup_alone(all))
+        return false;
     for (size_t i = 0; i < count; i++)
         if (!join(&all[i], all[i].own))
             return false;
-    return mounted != 1 || all[0].version != 2 || see_own_cgroup_alone(all);
+    return true;
 }
 
 void clear_test_cgroups(void)

@@ -180,7 +180,8 @@ job_control_works() {
         printf '\032'
         until_true grep -q Stopped "$work/out"
         echo 'echo went on | tr a-z A-Z; kill %1; exit 5'
-        sleep 1
+        until_true grep -q 'WENT ON' "$work/out"
+        until_true no_machine
     ) | timeout 60 script -qefc tools/vm/vm.sh /dev/null >"$work/out" 2>&1
     expect status "$?" 5
     expect "last words" "$(grep -o 'WENT ON' "$work/out" | head -n 1)" "WENT ON"
@@ -212,10 +213,11 @@ sigkill_to_the_script_leaves_nothing_after_the_next_run() {
 }
 
 a_kernel_that_does_not_start_is_told() {
-    mv build/vm/*/kernel "$work/kernel"
-    echo garbage >"$(dirname build/vm/*/initrd)/kernel"
+    # shellcheck disable=SC2154 # set by tools/vm/arch.sh
+    mv "$files/kernel" "$work/kernel"
+    echo garbage >"$files/kernel"
     run true
-    mv "$work/kernel" "$(dirname build/vm/*/initrd)/kernel"
+    mv "$work/kernel" "$files/kernel"
     expect "status, message" "$status $(head -n 1 <<<"$err")" \
         "125 vm: the machine ended before COMMAND did"
 }
@@ -266,10 +268,11 @@ an_unknown_architecture_is_refused() {
 tree="$work/a tree, copied"
 mkdir -p "$tree/build/vm"
 cp -R run Makefile rootfs setup.sh stage* tools common tests "$tree"
-cp -a build/rootfs build/stage* build/run "$tree/build"
-cp -a build/vm/*64 "$tree/build/vm"
-rm -rf "$tree"/build/vm/*/root
-touch "$tree"/build/vm/*/initrd
+cp -a build/rootfs build/stage* "$tree/build"
+unset ARCH
+. tools/vm/arch.sh
+cp -a "$files" "$tree/build/vm"
+touch "$tree/$files/initrd"
 cd "$tree" || exit 1
 ln -sfn stage07 build/run
 
