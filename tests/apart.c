@@ -384,7 +384,7 @@ static void block_signals(sigset_t *set, sigset_t *old)
     sigprocmask(SIG_BLOCK, set, old);
 }
 
-void leave_the_host(const char *build, bool controllers)
+void leave_the_host(const char *build)
 {
     const unsigned long flags =
         CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | SIGCHLD;
@@ -400,7 +400,7 @@ void leave_the_host(const char *build, bool controllers)
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (watch == MAP_FAILED || pipe2(released, O_CLOEXEC) == -1)
         stop("preparing");
-    if (!make_test_cgroups(name, controllers)) {
+    if (!make_test_cgroups(name)) {
         perror("harness: making the cgroups of the tests");
         remove_test_cgroups();
         exit(1);

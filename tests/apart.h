@@ -17,11 +17,9 @@
 #ifndef TESTS_APART_H
 #define TESTS_APART_H
 
-#include <stdbool.h>
-
 /* Returns in the process that runs cmocka; the other two end with its status.
- * BUILD is the directory with the programs. CONTROLLERS: see cgroups.h. */
-void leave_the_host(const char *build, bool controllers);
+ * BUILD is the directory with the programs. */
+void leave_the_host(const char *build);
 
 /* The name of this run's scratch directory and cgroups. */
 const char *run_name(void);

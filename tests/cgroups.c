@@ -223,11 +223,12 @@ static char *marked_controllers(const char *top)
     return format("%.*s", length > 0 ? (int)length : 0, text);
 }
 
+static const char *const wanted[] = {"memory", "pids", "cpu"};
+
 /* Several runs may need them at the same time: the last one to end disables
  * what the first one enabled. */
 static void enable_controllers(const char *top)
 {
-    static const char *const wanted[] = {"memory", "pids", "cpu"};
     char *enabled = contents(format("%s/cgroup.subtree_control", top));
     char *ours = marked_controllers(top);
 
@@ -251,7 +252,7 @@ static void disable_controllers(const char *top)
     removexattr(top, mark);
 }
 
-static bool make_base(const struct hierarchy *h, int *held, bool controllers)
+static bool make_base(const struct hierarchy *h, int *held)
 {
     char *parent = parent_of(h);
     int lock = lock_parent(parent);
@@ -259,7 +260,7 @@ static bool make_base(const struct hierarchy *h, int *held, bool controllers)
     if (lock == -1)
         return false;
     remove_stale(parent);
-    if (h->version == 2 && mounted == 1 && controllers)
+    if (h->version == 2 && mounted == 1)
         enable_controllers(parent);
     bool made = mkdir(h->base, 0755) == 0 &&
                 (*held = lock_run(h->base)) != -1 &&
@@ -267,6 +268,8 @@ static bool make_base(const struct hierarchy *h, int *held, bool controllers)
     int error = errno;
     close(lock);
     /* Where the controller is not there, the file is missing. */
+    for (size_t i = 0; made && h->version == 2 && i < COUNT(wanted); i++)
+        write_in(h->base, "cgroup.subtree_control", format("+%s", wanted[i]));
     for (size_t i = 0; made && i < COUNT(bounds); i++)
         write_in(h->base,
                  h->version == 1 ? bounds[i].v1_file : bounds[i].v2_file,
@@ -275,7 +278,7 @@ static bool make_base(const struct hierarchy *h, int *held, bool controllers)
     return made;
 }
 
-bool make_test_cgroups(const char *name, bool controllers)
+bool make_test_cgroups(const char *name)
 {
     char *mounts = contents("/proc/self/mountinfo"), *next;
     char *own = contents("/proc/self/cgroup");
@@ -284,23 +287,23 @@ bool make_test_cgroups(const char *name, bool controllers)
          line = strtok_r(NULL, "\n", &next))
         take_mount(line, own, name);
     for (size_t i = 0; i < count; i++)
-        if (!make_base(&all[i], &locks[i], controllers))
+        if (!make_base(&all[i], &locks[i]))
             return false;
     return true;
 }
 
 /* Our cgroup becomes the root of all that is seen: an empty cgroup file system
- * whose controllers nobody else enables or disables. The root of a new cgroup
- * namespace is the cgroup of its maker. */
+ * whose controllers nobody else enables or disables. It is not the base, whose
+ * lock we hold: a stage locks the root. */
 static bool see_own_cgroup_alone(struct hierarchy *h)
 {
-    if (!join(h, h->base) || unshare(CLONE_NEWCGROUP) == -1 ||
+    if (!join(h, h->own) || unshare(CLONE_NEWCGROUP) == -1 ||
         umount2(h->mount, MNT_DETACH) == -1 ||
         mount("cgroup2", h->mount, "cgroup2", 0, NULL) == -1)
         return false;
     snprintf(h->base, sizeof(h->base), "%s", h->mount);
     snprintf(h->own, sizeof(h->own), "%s/self", h->mount);
-    return true;
+    return mkdir(h->own, 0755) == 0;
 }
 
 bool enter_test_cgroups(void)

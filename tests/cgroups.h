@@ -26,11 +26,11 @@ struct hierarchy {
     char own[528];        /* the one in which this program is */
 };
 
-/* Makes the cgroups with this name. With CONTROLLERS, version 2 passes memory,
- * pids and cpu on to them. Returns false with errno if that fails. Called by a
+/* Makes the cgroups with this name. Version 2 passes memory, pids and cpu on to
+ * them. Returns false with errno if that fails. Called by a
  * process that stays outside, and that calls remove_test_cgroups() at the end.
  */
-bool make_test_cgroups(const char *name, bool controllers);
+bool make_test_cgroups(const char *name);
 void remove_test_cgroups(void);
 
 /* Moves this process into them. Where version 2 is the only one, it becomes

@@ -885,7 +885,7 @@ int test_main(int argc, char *argv[], int own_stage, const char *name,
         return 1;
     }
     find_build_directory();
-    leave_the_host(build_directory, stage >= 6);
+    leave_the_host(build_directory);
     memcpy(copies, chosen, used * sizeof(*copies));
     for (size_t i = 0; i < used; i++) {
         copies[i].setup_func = begin_test;
