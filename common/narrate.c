@@ -582,6 +582,20 @@ WRAP(int, kill, pid_t pid, int number)
     return result;
 }
 
+static void add_wait_status(struct line *line, const int *status)
+{
+    if (!status) {
+        add(line, "NULL");
+    } else if (WIFSIGNALED(*status)) {
+        add(line, "[{WIFSIGNALED(s) && WTERMSIG(s) == ");
+        add_signal(line, WTERMSIG(*status));
+        add(line, WCOREDUMP(*status) ? " && WCOREDUMP(s)}]" : "}]");
+    } else {
+        add(line, "[{WIFEXITED(s) && WEXITSTATUS(s) == %d}]",
+            WEXITSTATUS(*status));
+    }
+}
+
 /* Narrated when it returns a child: polling with WNOHANG is not worth a line.
  */
 WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
@@ -590,16 +604,9 @@ WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
     pid_t result = __real_waitpid(pid, status, options);
 
     if (narrating && result > 0) {
-        add(&line, "wait4(%d, [{WIF", pid);
-        if (WIFSIGNALED(*status)) {
-            add(&line, "SIGNALED(s) && WTERMSIG(s) == ");
-            add_signal(&line, WTERMSIG(*status));
-            add(&line, WCOREDUMP(*status) ? " && WCOREDUMP(s)" : "");
-        } else {
-            add(&line, "EXITED(s) && WEXITSTATUS(s) == %d",
-                WEXITSTATUS(*status));
-        }
-        add(&line, "}], %s, NULL", options & WNOHANG ? "WNOHANG" : "0");
+        add(&line, "wait4(%d, ", pid);
+        add_wait_status(&line, status);
+        add(&line, ", %s, NULL", options & WNOHANG ? "WNOHANG" : "0");
         finish(&line, result);
     }
     return result;

@@ -1059,6 +1059,26 @@ void a_failing_call_is_narrated_with_its_error(void **state)
     assert_contains(result.err, ") = -1 EIO ("); /* musl: I/O error */
 }
 
+/* Fails one write(2) of the parent after the other, up to the one that releases
+ * the container: the parent then ends a container that is there already. */
+void a_parent_that_fails_narrates_to_its_end(void **state)
+{
+    struct result result = {0};
+    int n = 0;
+
+    (void)state;
+    do {
+        result = run_failing(format("write:error=EIO:when=%d", ++n), false,
+                             WORDS("echo", "run"));
+        if (result.status != 0)
+            assert_status(result, 125);
+        assert_true(n < 100);
+    } while (!strstr(result.err, "write to the container's pipe"));
+    assert_contains(result.err, "] kill(");
+    assert_contains(result.err, "] wait4(");
+    assert_text(result.out, "");
+}
+
 /* --- nothing stays -------------------------------------------------------- */
 
 void nothing_is_left_after_success(void **state)

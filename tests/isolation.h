@@ -105,6 +105,7 @@ int fail_each_call(const char *const calls[], char *const words[]);
         TEST(clone_comes_first_even_when_the_container_is_faster), \
         TEST(narration_is_what_strace_prints),                     \
         TEST(a_failing_call_is_narrated_with_its_error),           \
+        TEST(a_parent_that_fails_narrates_to_its_end),             \
         TEST(narration_of_strings_is_what_strace_prints)
 
 #define UNDO_TESTS(TEST)                                           \
