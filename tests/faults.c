@@ -107,15 +107,16 @@ static char *without_differences(char *text)
 
 /* --- one run -------------------------------------------------------------- */
 
-/* The options that are tried: all that the stage has. */
-static char **stage_words(char *const options[])
+/* The options that are tried: all that the stage has, and narration or not. */
+static char **stage_words(char *const options[], bool quiet)
 {
     char **words = calloc(MOST_WORDS, sizeof(*words));
     size_t n = 0;
 
     assert_non_null(words);
     words[n++] = stage_program();
-    words[n++] = "-q";
+    if (quiet)
+        words[n++] = "-q";
     while (*options)
         words[n++] = *options++;
     words[n++] = "sh";
@@ -254,9 +255,9 @@ static bool is_mended(const char *before)
 /* --- the tests ------------------------------------------------------------ */
 
 /* Calls for which the errnos are tried, or which are hit by SIGKILL. */
-static void try_all(char *const options[], bool kill)
+static void try_all(char *const options[], bool kill, bool quiet)
 {
-    char **words = stage_words(options), *expected;
+    char **words = stage_words(options, quiet), *expected;
     int tried = 0;
 
     assert_status(run_quiet("true"), 0);
@@ -320,20 +321,26 @@ static char **all_options(bool chroot)
 static void any_call_may_fail(void **state)
 {
     (void)state;
-    try_all(all_options(false), false);
+    try_all(all_options(false), false, true);
+}
+
+static void any_call_may_fail_while_narrating(void **state)
+{
+    (void)state;
+    try_all(all_options(false), false, false);
 }
 
 static void any_call_may_fail_with_chroot(void **state)
 {
     (void)state;
     if (stage == 5) /* what it adds is the same later */
-        try_all(all_options(true), false);
+        try_all(all_options(true), false, true);
 }
 
 static void the_parent_may_be_killed_at_any_call(void **state)
 {
     (void)state;
-    try_all(all_options(false), true);
+    try_all(all_options(false), true, true);
 }
 
 /* --- a thousand containers ------------------------------------------------ */
@@ -342,7 +349,7 @@ enum { CONTAINERS = 1000, AT_ONCE = 4, LONGEST_US = 150000 };
 
 static pid_t spawn(void)
 {
-    char **words = stage_words(all_options(false));
+    char **words = stage_words(all_options(false), true);
     posix_spawn_file_actions_t actions;
     pid_t pid;
 
@@ -394,6 +401,7 @@ int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(any_call_may_fail_while_narrating),
         cmocka_unit_test(any_call_may_fail_with_chroot),
         cmocka_unit_test(the_parent_may_be_killed_at_any_call),
         cmocka_unit_test(a_thousand_killed_at_random_leave_nothing),
