@@ -413,5 +413,6 @@ int main(int argc, char *argv[])
         fprintf(stderr, "usage: faults STAGE, from 1 to 7\n");
         return 2;
     }
+    test_limit = 3600; /* each tries out hundreds of runs */
     return test_main(argc, argv, 7, "faults", tests, COUNT(tests) - !last);
 }

@@ -12,54 +12,18 @@
 # passes on the program as it is. Anything else fails the run: a mutant that
 # survives, that does not build, or whose edit fits no longer.
 #
-# An edited program may do anything to its host, and root runs it. So each test
-# runs in namespaces of its own, sees the host's root read-only, and all that
-# is left of its processes and cgroups is removed. Each processor has a copy of
+# An edited program may do anything to its host, and root runs it: tests/apart.h
+# says what is done about that. Several are tried at a time, each in a copy of
 # the tree, in build/mutants; what a test said of mutant N is in N.log there.
 set -eu
 cd "$(dirname "$0")/.."
 work=$PWD/build/mutants
-limit=120 # seconds for one test, if its own limits do not end it
-export PATIENCE=10 # seconds: see tests/harness.h
-
-# --- one test, apart from the host --------------------------------------------
-
-# run_apart COPY PROGRAM STAGE TEST: called as PID 1 of new namespaces.
-run_apart() {
-    cd "$1"
-    for directory in /tmp /var/tmp /dev/shm; do
-        mount -t tmpfs -o mode=1777 tmpfs "$directory"
-    done
-    mkdir -p "$1" # it may have been below one of these; "." still is there
-    mount --no-canonicalize --bind . "$1"
-    cd "$1"
-    mount -o remount,bind,ro /
-    timeout -k 5 "$limit" "build/tests/$2" "$3" "$4" || :
-    # The test has removed its directories, unless it was killed itself: all
-    # processes but this one go, then cgroups with the name of its directory.
-    kill -s KILL -1 2>/dev/null || :
-    for left in /var/tmp/container-test-*; do
-        [ -d "$left" ] || continue
-        echo "left behind: ${left##*/}"
-        while set -- /proc/[0-9]* && [ $# -gt 1 ]; do
-            sleep 0.1
-        done
-        find /sys/fs/cgroup -depth -type d -path "*/${left##*/}*" \
-            -exec rmdir {} +
-    done
-}
-
-if [ "${1:-}" = --apart ]; then
-    shift
-    run_apart "$@"
-    exit
-fi
+export PATIENCE=20 # seconds for one test: see tests/harness.h
 
 # passes COPY PROGRAM STAGE TEST: 0 if the test passes, 1 if it fails, 2 if it
 # is not known. What was printed is in COPY/log.
 passes() {
-    unshare --mount --uts --ipc --net --pid --fork --mount-proc \
-        tests/mutants.sh --apart "$@" >"$1/log" 2>&1 </dev/null || :
+    "$1/build/tests/$2" "$3" "$4" >"$1/log" 2>&1 </dev/null || :
     grep -q "^\[       OK \] $4$" "$1/log" && return
     ! grep -q "^\[  FAILED  \] $4$" "$1/log" || return 1
     return 2
@@ -115,7 +79,7 @@ edit() {
         }' "$@"
 }
 
-# --- the work of one processor ------------------------------------------------
+# --- the work in one copy ------------------------------------------------
 
 # A copy of what make and the tests need; times stay, so that make does not
 # build everything again.
@@ -171,7 +135,7 @@ try_mutants() {
 # in_parallel FUNCTION LIST: each copy gets its share of the lines of LIST.
 in_parallel() {
     for copy in "$work"/copy*; do
-        awk -v all="$processors" -v mine="${copy##*copy}" \
+        awk -v all="$copies" -v mine="${copy##*copy}" \
             'NR % all == mine' "$2" | "$1" "$copy" &
     done
     wait
@@ -203,7 +167,7 @@ if ! [ -x build/tests/test_stage07 ]; then
     exit 1
 fi
 
-processors=$(nproc)
+copies=$(($(nproc) * 2)) # they mostly wait
 unset MAKEFLAGS MFLAGS MAKELEVEL # the copies call make themselves
 rm -rf "$work"
 mkdir -p "$work"
@@ -217,7 +181,7 @@ if ! [ -s "$work/list" ]; then
     echo "mutants: no entry of tests/mutants.txt has the words '$1'" >&2
     exit 1
 fi
-for n in $(seq 0 $((processors - 1))); do
+for n in $(seq 0 $((copies - 1))); do
     copy_tree "$work/copy$n"
 done
 
