@@ -384,6 +384,17 @@ static void block_signals(sigset_t *set, sigset_t *old)
     sigprocmask(SIG_BLOCK, set, old);
 }
 
+/* Ends this process when the one that started it ends, or has ended before. */
+static void end_with_parent(void)
+{
+    const char *runner = getenv("RUNNER");
+
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (runner && !exists(atoi(runner)))
+        exit(1);
+    unsetenv("RUNNER"); /* it is ours, not that of a program we start */
+}
+
 void leave_the_host(const char *build)
 {
     const unsigned long flags =
@@ -393,7 +404,7 @@ void leave_the_host(const char *build)
 
     if (getenv("PROCESSES"))
         most = atoi(getenv("PROCESSES"));
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    end_with_parent();
     block_signals(&set, &old);
     choose_name();
     watch = mmap(NULL, sizeof(*watch), PROT_READ | PROT_WRITE,

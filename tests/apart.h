@@ -18,7 +18,8 @@
 #define TESTS_APART_H
 
 /* Returns in the process that runs cmocka; the other two end with its status.
- * BUILD is the directory with the programs. */
+ * BUILD is the directory with the programs. The variable RUNNER may name the
+ * process that started this one: if that has ended, so does this one. */
 void leave_the_host(const char *build);
 
 /* The name of this run's scratch directory and cgroups. */

@@ -144,6 +144,18 @@ static void remove_below(const char *path, const char *except)
         closedir(directory);
 }
 
+/* The kernel needs a moment to forget the last process of a cgroup. */
+static bool remove_base(const char *base)
+{
+    for (int tries = 0; tries < RMDIR_TRIES; tries++) {
+        remove_below(base, "");
+        if (rmdir(base) == 0 || errno == ENOENT)
+            return true;
+        poll(NULL, 0, 10);
+    }
+    return false;
+}
+
 /* The directory above ours, where those of other runs are too. */
 static char *parent_of(const struct hierarchy *h)
 {
@@ -190,9 +202,7 @@ static int remove_stale(const char *parent)
             continue;
         char *path = format("%s/%s", parent, entry->d_name);
         int fd = lock_run(path);
-        if (fd != -1)
-            remove_below(path, "");
-        if (fd == -1 || rmdir(path) == -1)
+        if (fd == -1 || !remove_base(path))
             left++;
         if (fd != -1)
             close(fd);
@@ -320,18 +330,6 @@ void clear_test_cgroups(void)
 {
     for (size_t i = 0; i < count; i++)
         remove_below(all[i].base, all[i].own);
-}
-
-/* The kernel needs a moment to forget the last process of a cgroup. */
-static bool remove_base(const char *base)
-{
-    for (int tries = 0; tries < RMDIR_TRIES; tries++) {
-        remove_below(base, "");
-        if (rmdir(base) == 0 || errno == ENOENT)
-            return true;
-        poll(NULL, 0, 10);
-    }
-    return false;
 }
 
 void remove_test_cgroups(void)

@@ -17,23 +17,23 @@ at_once=$(($(nproc) * 2))
 # --- a worker -------------------------------------------------------------------
 
 # run_share NUMBER "PROGRAM [STAGE]" SHARE, in the background of its worker, so
-# that a signal to the worker is handled at once.
+# that a signal to the worker is handled at once. The program ends if RUNNER is
+# gone: see tests/apart.h.
 run_share() {
     status=0
     # shellcheck disable=SC2086 # a program and its argument
-    SHARE=$3 $2 >"$work/$1.log" 2>&1 </dev/null 3>&- &
-    program=$!
-    wait "$program" || status=$?
+    RUNNER=$$ SHARE=$3 $2 >"$work/$1.log" 2>&1 </dev/null 3>&- &
+    wait $! || status=$?
     echo "$status" >"$work/$1.new"
     mv "$work/$1.new" "$work/$1.status"
     echo "$1" >&3
 }
 
 # Takes a share that no other worker has taken, until all are taken.
-# shellcheck disable=SC2317 # the trap calls kill
+# shellcheck disable=SC2317 # the trap calls it
 work_on_shares() {
-    trap 'kill "$program" 2>/dev/null && wait "$program"; exit 143' TERM
-    while read -r number share test; do
+    trap '[ -z "${!:-}" ] || kill $! 2>/dev/null; wait; exit 143' TERM
+    while kill -0 "$runner" 2>/dev/null && read -r number share test; do
         mkdir "$work/$number.taken" 2>/dev/null || continue
         run_share "$number" "$test" "$share"
     done <"$work/list"
@@ -41,6 +41,7 @@ work_on_shares() {
 
 if [ "${1:-}" = --worker ]; then
     work=$2
+    runner=$3
     work_on_shares
     exit
 fi
@@ -121,7 +122,7 @@ mkfifo "$work/ended"
 exec 3<>"$work/ended"
 for n in $(seq $at_once); do
     # It does not outlive this shell, and what it runs does not outlive it.
-    setpriv --pdeathsig KILL "$0" --worker "$work" 9<&- &
+    setpriv --pdeathsig KILL "$0" --worker "$work" $$ 9<&- &
     workers="$workers $!"
 done
 exec 4<"$work/ended" 3>&- # at its end when the workers are gone

@@ -239,6 +239,13 @@ static void a_test_program_that_gets_a_signal_leaves_nothing(void **state)
     }
 }
 
+/* A process that is about to end may still hold them. */
+static bool next_run_removes_all(const void *before)
+{
+    test_wrong("exit 0", RUNS, 30);
+    return strcmp(traces(), before) == 0;
+}
+
 /* Its processes end with it. Its cgroups wait for the next run. */
 static void the_next_run_removes_what_a_killed_test_program_left(void **state)
 {
@@ -248,8 +255,7 @@ static void the_next_run_removes_what_a_killed_test_program_left(void **state)
     (void)state;
     signal_and_wait(start_hanging(args), SIGKILL);
     assert_string_not_equal(traces(), before);
-    test_wrong("exit 0", RUNS, 30);
-    assert_text(traces(), before);
+    wait_until(next_run_removes_all, before, "the next run removes all");
 }
 
 static void what_a_living_test_program_has_is_left_alone(void **state)
@@ -291,6 +297,18 @@ static void a_run_that_gets_a_signal_leaves_nothing(void **state)
     }
 }
 
+static const char *right; /* the program of a good tree */
+
+static bool next_run_sh_removes_all(const void *before)
+{
+    struct result result =
+        run_program(NULL, run_sh(format("%s 1 %s", right, RUNS)));
+
+    assert_status(result, 0);
+    assert_contains(result.out, "1 passed, 0 failed\n");
+    return strcmp(traces(), before) == 0;
+}
+
 static void the_next_run_removes_what_a_killed_run_left(void **state)
 {
     char *program = make_wrong(HANGS), *before = traces();
@@ -298,12 +316,8 @@ static void the_next_run_removes_what_a_killed_run_left(void **state)
     (void)state;
     signal_and_wait(start_hanging(run_sh(program)), SIGKILL);
     assert_string_not_equal(traces(), before);
-    char *right = make_tree(format("%s/tree", scratch()), built("stage01"));
-    struct result result =
-        run_program(NULL, run_sh(format("%s 1 %s", right, RUNS)));
-    assert_status(result, 0);
-    assert_contains(result.out, "1 passed, 0 failed\n");
-    assert_text(traces(), before);
+    right = make_tree(format("%s/tree", scratch()), built("stage01"));
+    wait_until(next_run_sh_removes_all, before, "the next run removes all");
 }
 
 static void what_a_living_run_has_is_left_alone(void **state)
