@@ -103,7 +103,7 @@ has-libmnl: | $(SETUP)
 can-execute: | $(SETUP)
 	@command -v $(firstword $(CC)) >/dev/null || \
 	    $(call hint,'$(firstword $(CC)) not found','make setup')
-	@[ -x doctor ] || [ -z "$$(find doctor -perm -100)" ] || $(call hint,\
+	@[ -x doctor ] || [ -z "$$(find doctor -perm -100 2>/dev/null)" ] || $(call hint,\
 	    'this file system is mounted noexec: no program in it can be executed',\
 	    'copy the tree to another one: cp -R . ~/containers')
 
@@ -241,7 +241,7 @@ vm: vm-check $(if $(FOREIGN),,stages rootfs)
 vm-test: vm-check $(if $(FOREIGN),,test-needs)
 	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
 	@$(if $(FOREIGN),,tests/test_vm.sh)
-	@ARCH="$(ARCH)" tools/vm/vm.sh 'PATIENCE=120 tests/run.sh $(SUITE)'
+	@ARCH="$(ARCH)" tests/vm.sh $(SUITE)
 
 $(BUILD)/tests/faults: $(BUILD)/tests/faults.o $(HARNESS)
 	@echo "  LINK  $@"

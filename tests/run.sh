@@ -8,7 +8,8 @@
 # Each program is run in SHARES shares, twice as many at a time as there are
 # processors: they mostly wait, and each sees a host of its own, tests/apart.h.
 # What a share prints appears when it has ended, in the order of the arguments.
-# Fails if a test failed, if a program ended early, or if there was no test.
+# PART=K/N runs every Nth share alone, from the Kth on: tests/vm.sh spreads them
+# over several machines. Fails if a test failed, if a program ended early, or if there was no test.
 set -eu
 
 shares=4
@@ -79,8 +80,9 @@ print_share() {
     [ "$status" -eq 0 ] || worst=$status
 }
 
-# After the last share of a program.
+# After the last share of a program, which may be none.
 count_program() {
+    [ -n "$1" ] || return 0
     ran=$(count RUN)
     ok=$(count OK)
     bad=$((ran - ok))
@@ -111,10 +113,12 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 number=0
+part=${PART:-1/1}
 for test in "$@"; do
     for share in $(seq $shares); do
         number=$((number + 1))
-        echo "$number $share/$shares $test"
+        [ $((number % ${part#*/})) -ne $((${part%/*} % ${part#*/})) ] ||
+            echo "$number $share/$shares $test"
     done
 done >"$work/list"
 : >"$work/log"
@@ -130,14 +134,17 @@ exec 4<"$work/ended" 3>&- # at its end when the workers are gone
 passed=0
 failed=0
 worst=0
-while read -r number share test; do
+current=
+while read -r number _ test; do
     while ! [ -e "$work/$number.status" ]; do
         read -r _ <&4 || break
     done
     [ -e "$work/$number.status" ] || break
+    [ "$current" = "$test" ] || count_program "$current"
+    current=$test
     print_share "$number"
-    [ "${share%/*}" -ne "$shares" ] || count_program "$test"
 done <"$work/list"
+count_program "$current"
 wait
 workers=
 
