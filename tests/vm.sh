@@ -10,8 +10,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# As tools/vm/vm.sh makes its directories, so that it removes this one should we
+# be killed.
 mkdir -p build/vm
-work=$(mktemp -d build/vm/test.XXXXXX)
+exec 8>build/vm/lock
+flock 8
+work=$(mktemp -d build/vm/run.XXXXXX)
+exec 9>"$work/lock"
+flock 9
+exec 8>&-
 machines=
 # shellcheck disable=SC2317 # the traps call it
 leave() {
