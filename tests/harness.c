@@ -867,9 +867,12 @@ static void find_build_directory(void)
 int test_main(int argc, char *argv[], int own_stage, const char *name,
               const struct CMUnitTest *tests, size_t count)
 {
-    struct CMUnitTest chosen[count + 1], copies[count + 1];
+    struct CMUnitTest *chosen = calloc(count + 1, sizeof(*chosen));
+    struct CMUnitTest copies[count + 1];
     size_t used = 0;
 
+    if (!chosen)
+        return 1;
     stage = argc > 1 ? atoi(argv[1]) : own_stage;
     if (getenv("PATIENCE"))
         patience = atoi(getenv("PATIENCE"));
