@@ -276,10 +276,10 @@ static void look_at(pid_t test)
         return;
     if (now > since + GRACE_MS && !told)
         atomic_store(&watch->give_up, told = true);
-    if (now > since + 2 * GRACE_MS)
+    if (now > since + 2LL * GRACE_MS)
         fprintf(stderr, "harness: the test does not end; it was killed, and "
                         "the tests after it did not run\n");
-    kill(test, now > since + 2 * GRACE_MS ? SIGKILL : SIGALRM);
+    kill(test, now > since + 2LL * GRACE_MS ? SIGKILL : SIGALRM);
 }
 
 /* Returns the wait status of the process TEST. */
