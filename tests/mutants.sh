@@ -18,7 +18,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 work=$PWD/build/mutants
-export PATIENCE=20 # seconds for one test: see tests/harness.h
+export PATIENCE="${PATIENCE:-20}" # seconds for one test: see tests/harness.h
 
 # passes COPY PROGRAM STAGE TEST: 0 if the test passes, 1 if it fails, 2 if it
 # is not known. What was printed is in COPY/log.
