@@ -91,14 +91,14 @@ static const struct hint {
      "/proc/sys is read-only, as in a container: --network none or host does "
      "without"},
     {"cgroup", EROFS, NULL,
-     "cgroups are mounted read-only here, as Docker does: docker run "
-     "--privileged"},
+     "cgroups are read-only here, as in a container: run on the host itself, "
+     "or docker run --privileged"},
     {"cgroup", EACCES, not_root, "making cgroups needs root: sudo ./run"},
     {"cgroup", EACCES, NULL, "no write access to the cgroup file system"},
     {"cgroup", EBUSY, NULL,
      "processes live in that cgroup, and version 2 then allows no controller "
-     "below it: inside Docker, docker run --cgroupns=host; or start ./run from "
-     "a cgroup of its own"},
+     "below it: inside Docker, docker run --cgroupns=host; or move them into a "
+     "cgroup below it"},
     {"cgroup", ENOENT, NULL,
      "that controller is not passed on to this cgroup: see cgroup.controllers "
      "there"},
