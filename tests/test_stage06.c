@@ -939,9 +939,9 @@ static void directories_of_others_are_left_alone(void **state)
 static void a_lock_on_the_cgroups_hinders_nobody(void **state)
 {
     (void)state;
-    char *stale = make_directory("mini-container/" NOBODY);
     struct live live = start(LIMITS, READY("read line"));
     char *own = cgroup_of(live.container, "pids");
+    char *stale = make_directory("mini-container/" NOBODY);
     char *const paths[] = {"/proc/self/ns/cgroup", stale, own,
                            format("%s/..", stale), format("%s/../..", stale)};
     int locks[COUNT(paths)];
