@@ -753,6 +753,10 @@ static void a_failing_set_up_says_one_thing(void **state)
     assert_text(result.err,
                 format("stage%02d: chdir /no/such: No such file or directory\n",
                        stage));
+    /* While it still sees the cgroups of the host. */
+    result = run_quiet(LIMITS, "-v", "/no/such:/tmp/x", "true");
+    assert_status(result, 125);
+    assert_message(result, "open_tree /no/such: No such file", "--volume");
 }
 
 static void a_failing_set_up_leaves_no_cgroup(void **state)
