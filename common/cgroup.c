@@ -9,213 +9,116 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <ftw.h>
+#include <mntent.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-/* Directories of ours begin with this, and each is locked by its owner: what
- * has the name and no lock was left behind. */
-static const char prefix[] = "mini-container.";
+/* Directories of ours are in one of this name. Each is called by the PID of
+ * the parent that made it. */
+#define NAME        "mini-container"
 
-/* On a version 2 directory: the controllers that we enabled below it. */
-static const char mark[] = "trusted.mini-container";
+#define USUAL_PLACE "/sys/fs/cgroup"
+
+enum { TRIES = 100, TRY_MS = 10, OPEN_DIRECTORIES = 8 };
 
 static struct cgroup *made; /* all hierarchies, once a cgroup is made */
-static int lock = -1;       /* of the hierarchy that is being changed */
 
-/* Whether WORD is one of LIST, which SEPARATOR divides. */
-static bool has_word(const char *list, const char *word, char separator)
+/* Whether WORD is in LIST, which commas, spaces or a newline divide. */
+static bool has_word(const char *list, const char *word)
 {
     size_t length = strlen(word);
 
     for (const char *at = list; (at = strstr(at, word)); at++)
-        if ((at == list || at[-1] == separator) &&
-            (!at[length] || at[length] == separator || at[length] == '\n'))
+        if ((at == list || strchr(", ", at[-1])) && strchr(", \n", at[length]))
             return true;
     return false;
 }
 
-/* A path in /proc/self/mountinfo has its spaces written as \040. */
-static void unescape(char *path)
+/* Takes one line of /proc/self/cgroup, "4:cpu,cpuacct:/a/b" for version 1,
+ * "0::/a/b" for version 2. Returns NULL for one without controllers. */
+static struct cgroup *read_hierarchy(char *line)
 {
-    char *to = path;
+    char *controllers = strchr(line, ':') + 1;
+    char *path = strchr(controllers, ':');
+    struct cgroup *c;
 
-    for (const char *from = path; *from; to++) {
-        if (from[0] == '\\' && strlen(from) > 3) {
-            *to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + from[3] -
-                         '0');
-            from += 4;
-        } else {
-            *to = *from++;
-        }
-    }
-    *to = '\0';
-}
-
-/* Finds a hierarchy in /proc/self/cgroup, "4:cpu,cpuacct:/a/b" for version 1,
- * "0::/a/b" for version 2: returns the path of this process in it, to be freed,
- * and leaves the controllers in *NAMES, to be freed. */
-static char *own_path(const char *text, int version, const char *options,
-                      char **names)
-{
-    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
-        const char *list = strchr(line, ':') + 1;
-        const char *path = strchr(list, ':') + 1;
-        char *first = xasprintf("%.*s", (int)strcspn(list, ",:"), list);
-        bool found = version == 2 ? strncmp(line, "0::", 3) == 0
-                                  : *first && has_word(options, first, ',');
-
-        free(first);
-        if (!found)
-            continue;
-        *names = xasprintf("%.*s", (int)strcspn(list, ":"), list);
-        return xasprintf("%.*s", (int)strcspn(path, "\n"), path);
-    }
-    return NULL;
-}
-
-/* The directory that may hold the container's: version 1 allows processes and
- * directories side by side, so it is our own. Version 2 does not, except at
- * the very top: it is the one above ours. */
-static char *parent_directory(const struct cgroup *cgroup, const char *root,
-                              const char *own)
-{
-    size_t skip = strcmp(root, "/") == 0 ? 0 : strlen(root);
-    char *path = xasprintf("%s%s", cgroup->mount,
-                           strncmp(own, root, skip) == 0 ? own + skip : "");
-
-    while (path[strlen(path) - 1] == '/')
-        path[strlen(path) - 1] = '\0';
-    if (cgroup->version == 2 && strlen(path) > strlen(cgroup->mount))
-        *strrchr(path, '/') = '\0';
-    return path;
-}
-
-/* Takes one line of mountinfo; returns NULL unless it is a cgroup mount that
- * has controllers. */
-static struct cgroup *read_mount(char *line, const char *own)
-{
-    char *rest = strstr(line, " - ");
-    char root[PATH_MAX], mount[PATH_MAX], type[16], options[256];
-
-    if (!rest || sscanf(line, "%*d %*d %*s %4095s %4095s", root, mount) != 2 ||
-        sscanf(rest, " - %15s %*s %255s", type, options) != 2 ||
-        (strcmp(type, "cgroup") != 0 && strcmp(type, "cgroup2") != 0) ||
-        strstr(options, "name="))
+    *path++ = '\0';
+    if (strncmp(controllers, "name=", 5) == 0)
         return NULL;
-    unescape(mount);
-    int version = strcmp(type, "cgroup2") == 0 ? 2 : 1;
-    char *names, *path = own_path(own, version, options, &names);
-    if (!path)
-        return NULL;
-    struct cgroup *cgroup = xmalloc(sizeof(*cgroup));
-    *cgroup = (struct cgroup){.version = version,
-                              .mount = xstrdup(mount),
-                              .controllers = names,
-                              .fd = -1};
-    cgroup->parent = parent_directory(cgroup, root, path);
-    free(path);
-    return cgroup;
+    c = xmalloc(sizeof(*c));
+    *c = (struct cgroup){.version = *controllers ? 1 : 2,
+                         .controllers = xstrdup(controllers),
+                         .path = xstrdup(path),
+                         .fd = -1};
+    return c;
 }
 
-/* Opens a directory and locks it; the lock ends with the descriptor. FLAGS can
- * be LOCK_NB: not to wait for it. Returns -1 on failure. See flock(2). */
-static int try_lock(const char *path, int flags)
+/* A hierarchy may be mounted twice (Cilium mounts a second cgroup2, in /run):
+ * the usual place counts, or else the first. */
+static void take_mount(struct cgroup *c, const struct mntent *m)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool v1 = c->version == 1;
 
-    if (fd == -1 || flock(fd, LOCK_EX | flags) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
+    if (strcmp(m->mnt_type, v1 ? "cgroup" : "cgroup2") != 0 ||
+        (v1 && !hasmntopt(m, c->controllers)) ||
+        (c->mount &&
+         strncmp(m->mnt_dir, USUAL_PLACE, strlen(USUAL_PLACE)) != 0))
+        return;
+    free(c->mount);
+    c->mount = xstrdup(m->mnt_dir);
 }
 
-static int lock_directory(const char *path)
+/* Version 1: below our own cgroup, or at the top if it is not in this mount.
+ * Version 2: always at the top. Below a cgroup that has processes, the kernel
+ * allows no controllers, and what others made is theirs to manage. */
+static void choose_parent(struct cgroup *c)
 {
-    int fd = try_lock(path, 0);
+    char *own = xasprintf("%s%s", c->mount, c->path);
+    const char *above = c->mount;
 
-    if (fd == -1)
-        die("lock cgroup %s", path);
-    return fd;
-}
-
-/* Whoever makes or removes directories of ours has this lock. */
-static void lock_hierarchy(const struct cgroup *cgroup)
-{
-    lock = lock_directory(cgroup->mount);
-}
-
-static void unlock_hierarchy(void)
-{
-    close(lock);
-    lock = -1;
-}
-
-/* Removes directories of ours that nobody holds. Returns whether one is left.
- * A directory in which a process still lives is refused by rmdir(2). */
-static bool remove_stale(const char *parent)
-{
-    DIR *directory = opendir(parent);
-    struct dirent *entry;
-    bool left = false;
-
-    while (directory && (entry = readdir(directory))) {
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
-            continue;
-        char *path = xasprintf("%s/%s", parent, entry->d_name);
-        int fd = try_lock(path, LOCK_NB);
-        if (fd == -1 || rmdir(path) == -1)
-            left = true;
-        if (fd != -1)
-            close(fd);
-        free(path);
-    }
-    if (directory)
-        closedir(directory);
-    return left;
+    if (c->version == 1 && strcmp(c->path, "/") != 0 && access(own, F_OK) == 0)
+        above = own;
+    c->parent = xasprintf("%s/" NAME, above);
+    free(own);
 }
 
 struct cgroup *find_cgroups(void)
 {
-    char *mounts = read_file("/proc/self/mountinfo");
-    char *own = read_file("/proc/self/cgroup");
-    struct cgroup *all = NULL, *cgroup;
-    char *next;
+    char *text = read_file("/proc/self/cgroup"), *next;
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    struct cgroup *all = NULL, *known[64] = {NULL};
+    int count = 0;
 
-    if (!mounts || !own)
-        die("read /proc/self/mountinfo and cgroup");
-    for (char *line = strtok_r(mounts, "\n", &next); line;
-         line = strtok_r(NULL, "\n", &next)) {
-        if (!(cgroup = read_mount(line, own)))
+    if (!text || !mounts)
+        die("open /proc/self/cgroup and mounts");
+    for (char *line = strtok_r(text, "\n", &next); line && count < 64;
+         line = strtok_r(NULL, "\n", &next))
+        if ((known[count] = read_hierarchy(line)))
+            count++;
+    for (struct mntent *m; (m = getmntent(mounts));)
+        for (int i = 0; i < count; i++)
+            take_mount(known[i], m);
+    while (count-- > 0) {
+        struct cgroup *c = known[count];
+        if (!c->mount) {
+            free(c->controllers);
+            free(c->path);
+            free(c);
             continue;
-        cgroup->next = all;
-        all = cgroup;
+        }
+        choose_parent(c);
+        c->next = all;
+        all = c;
     }
-    free(mounts);
-    free(own);
+    endmntent(mounts);
+    free(text);
     return all;
-}
-
-/* A directory's link count is two and one for each directory in it: mostly
- * there is nothing to look at. */
-void remove_stale_cgroups(const struct cgroup *all)
-{
-    struct stat st;
-
-    for (const struct cgroup *c = all; c; c = c->next) {
-        if (stat(c->parent, &st) == -1 || st.st_nlink <= 2)
-            continue;
-        lock_hierarchy(c);
-        remove_stale(c->parent);
-        unlock_hierarchy();
-    }
 }
 
 static char *read_in(const char *directory, const char *file)
@@ -245,155 +148,147 @@ static bool write_in(const char *directory, const char *file, const char *text)
     return written != -1;
 }
 
-/* Remembers on the directory itself which controllers we enabled below it, so
- * that whoever is the last to leave can disable them, even another process. */
-static void set_mark(const char *directory, const char *controllers)
+static enum task { FIND_PROCESS, REMOVE, KILL_AND_REMOVE } task;
+
+/* nftw(3) calls this for each file of a cgroup, then for its directory, and
+ * goes on while 0 is returned. A process that is not in our PID namespace
+ * stands there as 0. */
+static int visit(const char *path, const struct stat *st, int type,
+                 struct FTW *at)
 {
-    if (*controllers)
-        setxattr(directory, mark, controllers, strlen(controllers), 0);
-    else
-        removexattr(directory, mark);
-}
+    bool list = strcmp(path + at->base, "cgroup.procs") == 0;
+    char *pids = list && task != REMOVE ? read_file(path) : NULL, *end = pids;
+    bool found = pids && *pids;
 
-static char *get_mark(const char *directory)
-{
-    char text[256];
-    ssize_t length = getxattr(directory, mark, text, sizeof(text) - 1);
-
-    return xasprintf("%.*s", length > 0 ? (int)length : 0, text);
-}
-
-/* A controller reaches a version 2 directory when every directory above it has
- * enabled it for its children. */
-static void enable_controller(const struct cgroup *cgroup,
-                              const char *controller)
-{
-    char *path = xstrdup(cgroup->parent);
-    size_t end = strlen(cgroup->mount);
-
-    for (;;) {
-        char kept = path[end];
-        path[end] = '\0';
-        char *enabled = read_in(path, "cgroup.subtree_control");
-        if (!enabled)
-            die("cgroup %s/cgroup.subtree_control", path);
-        if (!has_word(enabled, controller, ' ')) {
-            char *plus = xasprintf("+%s", controller), *old = get_mark(path);
-            char *new = xasprintf("%s%s%s", old, *old ? " " : "", controller);
-            set_mark(path, new); /* first: we may be killed in between */
-            if (!write_in(path, "cgroup.subtree_control", plus))
-                die("cgroup %s: enable %s", path, controller);
-            free(plus);
-            free(old);
-            free(new);
-        }
-        free(enabled);
-        path[end] = kept;
-        if (!kept)
-            break;
-        end += 1 + strcspn(path + end + 1, "/");
+    (void)st;
+    while (task == KILL_AND_REMOVE && end && *end) {
+        pid_t pid = (pid_t)strtol(end, &end, 10);
+        if (pid > 0)
+            kill(pid, SIGKILL);
+        end += strspn(end, "\n");
     }
-    free(path);
+    free(pids);
+    if (type == FTW_DP && task != FIND_PROCESS)
+        rmdir(path);
+    return task == FIND_PROCESS && found;
 }
 
-/* From the bottom up. The kernel refuses (EBUSY) where a directory below still
- * passes the controller on, so that the last to leave disables it. */
-static void disable_controllers(const struct cgroup *cgroup)
+/* The container may have made cgroups in its own. */
+static int walk(const char *directory, enum task what)
 {
-    char *path = xstrdup(cgroup->parent), *next;
+    task = what;
+    return nftw(directory, visit, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
+}
 
-    for (;;) {
-        char *marked = get_mark(path), *words = xstrdup(marked), *left;
-        bool busy = remove_stale(path);
+/* Whether the parent that made the directory NAME is alive. */
+static bool has_owner(const char *name)
+{
+    pid_t pid = (pid_t)strtol(name, NULL, 10);
 
-        left = xstrdup("");
-        for (char *word = strtok_r(words, " ", &next); word;
-             word = strtok_r(NULL, " ", &next)) {
-            char *minus = xasprintf("-%s", word), *longer;
-            if (busy || !write_in(path, "cgroup.subtree_control", minus)) {
-                longer = xasprintf("%s%s%s", left, *left ? " " : "", word);
-                free(left);
-                left = longer;
-            }
-            free(minus);
+    return pid <= 0 ||
+           (pid != getpid() && (kill(pid, 0) == 0 || errno != ESRCH));
+}
+
+void remove_stale_cgroups(const struct cgroup *all)
+{
+    for (const struct cgroup *c = all; c; c = c->next) {
+        DIR *directory = opendir(c->parent);
+        struct dirent *entry;
+
+        if (!directory)
+            continue;
+        while ((entry = readdir(directory))) {
+            if (entry->d_type != DT_DIR || has_owner(entry->d_name))
+                continue;
+            char *path = xasprintf("%s/%s", c->parent, entry->d_name);
+            if (walk(path, FIND_PROCESS) == 0)
+                walk(path, REMOVE);
+            free(path);
         }
-        if (strcmp(marked, left) != 0)
-            set_mark(path, left);
-        free(marked);
-        free(words);
-        free(left);
-        if (strlen(path) <= strlen(cgroup->mount))
-            break;
-        *strrchr(path, '/') = '\0';
+        closedir(directory);
+        rmdir(c->parent);
     }
-    free(path);
 }
 
 static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
 {
     for (struct cgroup *c = all; c; c = c->next) {
-        if (c->version == 1 && controller &&
-            has_word(c->controllers, controller, ','))
-            return c;
-        if (c->version == 1)
-            continue;
-        char *text = read_in(c->mount, "cgroup.controllers");
-        bool has = text && (!controller || has_word(text, controller, ' '));
-        free(text);
+        char *list = c->version == 1 ? xstrdup(c->controllers)
+                                     : read_in(c->mount, "cgroup.controllers");
+        bool has =
+            controller ? list && has_word(list, controller) : c->version == 2;
+        free(list);
         if (has)
             return c;
     }
-    if (controller)
-        fail(EXIT_SETUP,
-             "see cat /proc/cgroups and mount -t cgroup,cgroup2; on WSL2, add "
-             "kernelCommandLine=cgroup_no_v1=all to .wslconfig",
-             "cgroup controller %s: not mounted on this machine", controller);
     return NULL;
 }
 
-static void make_directory(struct cgroup *cgroup)
+/* Another parent that leaves may remove mini-container while it is empty. A
+ * directory that has our PID and processes belongs to a container that
+ * survived its parent, or to another PID namespace. */
+static void make_directory(struct cgroup *c)
 {
-    char *path = xasprintf("%s/%s%d", cgroup->parent, prefix, getpid());
+    char *path = xasprintf("%s/%d", c->parent, getpid());
 
-    for (int n = 1; mkdir(path, 0755) == -1; n++) {
+    for (int n = 1; mkdir(path, 0755) == -1;) {
+        if (errno == ENOENT && (mkdir(c->parent, 0755) == 0 || errno == EEXIST))
+            continue;
         if (errno != EEXIST)
             die("cgroup %s", path);
         free(path);
-        path = xasprintf("%s/%s%d.%d", cgroup->parent, prefix, getpid(), n);
+        path = xasprintf("%s/%d.%d", c->parent, getpid(), n++);
     }
-    cgroup->directory = path;
-    cgroup->fd = lock_directory(path);
+    c->directory = path;
+    c->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c->fd == -1)
+        die("cgroup %s", path);
+}
+
+/* Version 2: each directory passes on to those in it what it has enabled. */
+static void enable_controller(const char *directory, const char *controller)
+{
+    char *enabled = read_in(directory, "cgroup.subtree_control");
+    char *plus = xasprintf("+%s", controller);
+
+    if (!enabled)
+        die("cgroup %s/cgroup.subtree_control", directory);
+    if (!has_word(enabled, controller) &&
+        !write_in(directory, "cgroup.subtree_control", plus))
+        die("cgroup %s: enable %s", directory, controller);
+    free(enabled);
+    free(plus);
 }
 
 struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
 {
     struct cgroup *cgroup = hierarchy_of(all, controller);
 
+    if (!cgroup && controller)
+        fail(EXIT_SETUP,
+             "see cat /proc/cgroups and mount -t cgroup,cgroup2; on WSL2, add "
+             "kernelCommandLine=cgroup_no_v1=all to .wslconfig",
+             "cgroup controller %s: not mounted on this machine", controller);
     if (!cgroup || (!controller && all->next))
         return NULL;
-    if (cgroup->directory && cgroup->version == 1)
-        return cgroup;
     if (!made) {
         made = all;
         atexit(remove_cgroups);
     }
-    lock_hierarchy(cgroup);
-    if (cgroup->version == 2 && controller)
-        enable_controller(cgroup, controller);
     if (!cgroup->directory)
         make_directory(cgroup);
-    unlock_hierarchy();
+    if (cgroup->version == 2 && controller) {
+        enable_controller(cgroup->mount, controller);
+        enable_controller(cgroup->parent, controller);
+    }
     return cgroup;
 }
 
 struct cgroup *own_cgroup(struct cgroup *all, const char *controller)
 {
-    for (struct cgroup *c = all; c; c = c->next)
-        if (c->directory &&
-            (c->version == 2 ||
-             (controller && has_word(c->controllers, controller, ','))))
-            return c;
-    return NULL;
+    struct cgroup *cgroup = hierarchy_of(all, controller);
+
+    return cgroup && cgroup->directory ? cgroup : NULL;
 }
 
 void write_limit(const struct cgroup *cgroup, const struct limit *limit,
@@ -489,23 +384,31 @@ void report_cgroups(struct cgroup *all, const struct counter *counters,
     free(line);
 }
 
+/* The container's processes are dead by now. What still lives in its cgroup
+ * was put there from outside. */
+static void remove_own(const struct cgroup *c)
+{
+    for (int n = 0; rmdir(c->directory) == -1 && errno != ENOENT; n++) {
+        if (errno != EBUSY || n == TRIES) {
+            warn("cgroup %s: %s", c->directory, strerror(errno));
+            return;
+        }
+        if (n > 0)
+            poll(NULL, 0, TRY_MS);
+        write_in(c->directory, "cgroup.kill", "1"); /* Linux 5.14 */
+        walk(c->directory, KILL_AND_REMOVE);
+    }
+}
+
 void remove_cgroups(void)
 {
-    if (lock != -1)
-        unlock_hierarchy(); /* a failure under the lock ends in here */
     for (struct cgroup *c = made; c; c = c->next) {
-        if (!c->directory && c->version == 1)
-            continue;
-        lock = try_lock(c->mount, 0); /* or without */
         if (c->directory) {
-            if (rmdir(c->directory) == -1)
-                warn("cgroup %s: %s", c->directory, strerror(errno));
+            remove_own(c);
             close(c->fd);
             free(c->directory);
             c->directory = NULL;
         }
-        if (c->version == 2)
-            disable_controllers(c);
-        unlock_hierarchy();
+        rmdir(c->parent);
     }
 }

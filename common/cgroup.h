@@ -26,29 +26,32 @@ struct counter {
 /* The container's directory in one hierarchy. */
 struct cgroup {
     int version;       /* of the hierarchy: 1 or 2 */
-    char *mount;       /* where the hierarchy is mounted */
     char *controllers; /* version 1: its controllers, "cpu,cpuacct" */
-    char *parent;      /* the directory in which ours is made */
+    char *path;        /* the caller's cgroup, as /proc/self/cgroup has it */
+    char *mount;       /* where the hierarchy is mounted */
+    char *parent;      /* mini-container, the directory in which ours is made */
     char *directory;   /* ours; NULL until it is made */
-    int fd;            /* of ours, close-on-exec, locked; -1 */
+    int fd;            /* of ours, close-on-exec; -1 */
     struct cgroup *next;
 };
 
-/* All hierarchies that this machine mounts, the first of a list; NULL if none.
- * Dies on failure. */
+/* All hierarchies that this machine mounts, each once, the first of a list;
+ * NULL if none. Dies on failure. See getmntent(3). */
 struct cgroup *find_cgroups(void);
 
-/* Removes what earlier runs left in any hierarchy: directories with our name,
- * beside which ours would be made, that nobody has locked and nobody is in. */
+/* Removes what earlier runs left in any hierarchy, beside which ours would be
+ * made: directories whose name is the PID of no process, if no process is in
+ * them or below them. */
 void remove_stale_cgroups(const struct cgroup *all);
 
 /* Makes the container's cgroup in the hierarchy that has CONTROLLER ("memory";
- * NULL: in the version 2 hierarchy, without a controller), enables CONTROLLER
- * there, and returns it; NULL if CONTROLLER is NULL and version 2 is not the
- * only one that is mounted. A second call for the same hierarchy makes no
- * second one. It is removed when the process ends by exit(3). Dies, with
- * nothing left behind, if no hierarchy has the controller or it cannot be
- * enabled. */
+ * NULL: in the version 2 hierarchy, without a controller), and returns it. In
+ * version 2 it is mini-container/PID at the top, which passes CONTROLLER on
+ * from then on; in version 1 the same below the caller's own. Returns NULL if
+ * CONTROLLER is NULL and version 2 is not the only one that is mounted. A
+ * second call for the same hierarchy makes no second one. It is removed when
+ * the process ends by exit(3). Dies, with nothing left behind, if no hierarchy
+ * has the controller or it cannot be enabled. */
 struct cgroup *make_cgroup(struct cgroup *all, const char *controller);
 
 /* Returns the container's cgroup in the hierarchy that has CONTROLLER (NULL:
@@ -77,9 +80,8 @@ const char *cgroup_mount_point(const struct cgroup *all,
 void report_cgroups(struct cgroup *all, const struct counter *counters,
                     const char *limit);
 
-/* Removes the container's cgroups, and disables the version 2 controllers that
- * were enabled for them once no other container needs them. Warns on failure.
- */
+/* Removes the container's cgroups and those that were made in them, and kills
+ * what still lives there. Gives up after a second. Warns on failure. */
 void remove_cgroups(void);
 
 #endif

@@ -4,25 +4,33 @@
 # Undoes what containers left on the host whose parents were killed as well:
 # cgroups, and the bridge. common/clean-host.sh STAGE07
 #
-# Only what is ours and in nobody's use: a cgroup with our name that no process
-# has locked and none is in, a bridge of which no container has an address.
+# Only what is ours and in nobody's use: a cgroup of ours whose name is the PID
+# of no process, and in which no process is; a bridge of which no container has
+# an address.
 set -eu
 
 [ "$(id -u)" -eq 0 ] || { echo "clean-host: needs root" >&2; exit 1; }
 undone=0
 
+# The container may have made cgroups in its own.
+is_empty() {
+    [ -z "$(find "$1" -name cgroup.procs -exec cat {} + 2>/dev/null)" ]
+}
+
 # Field 5 of a cgroup mount is where it is mounted.
 for mount in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do
-    for directory in $(find "$mount" -type d -name 'mini-container.*'); do
-        if flock --nonblock "$directory" rmdir "$directory" 2>/dev/null; then
-            echo "removed $directory"
-            undone=1
-        fi
+    for directory in $(find "$mount" -path '*/mini-container/[0-9]*' -prune); do
+        pid=${directory##*/}
+        [ ! -e "/proc/${pid%%.*}" ] && is_empty "$directory" || continue
+        find "$directory" -depth -type d -exec rmdir {} +
+        echo "removed $directory"
+        undone=1
     done
+    find "$mount" -type d -name mini-container -prune \
+        -exec rmdir {} + 2>/dev/null || :
 done
 
-# A start mends the network, and its end removes it; version 2 controllers that
-# were enabled for containers are disabled. The host's own root will do.
+# A start mends the network, and its end removes it. The host's own root will do.
 has_bridge() {
     grep -q '^ *mini0:' /proc/net/dev
 }

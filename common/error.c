@@ -14,7 +14,8 @@
 char program_name[16] = "container";
 bool in_container;
 
-/* One write(2) a message, so that two processes never share a line. */
+/* One write(2) a message, so that two processes never share a line. What fails
+ * in the set-up may fail again at the end: the same message is not repeated. */
 static void print_message(const char *format, va_list args, const char *reason,
                           const char *hint)
     __attribute__((format(printf, 1, 0)));
@@ -22,9 +23,13 @@ static void print_message(const char *format, va_list args, const char *reason,
 static void print_message(const char *format, va_list args, const char *reason,
                           const char *hint)
 {
-    char what[1024];
+    static char last[1024];
+    char what[sizeof(last)];
 
     vsnprintf(what, sizeof(what), format, args);
+    if (strcmp(what, last) == 0)
+        return;
+    strcpy(last, what);
     dprintf(STDERR_FILENO, "%s: %s%s%s%s%s\n", program_name, what,
             reason ? ": " : "", reason ? reason : "", hint ? "\n  hint: " : "",
             hint ? hint : "");

@@ -10,24 +10,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+/* For EACCES, which has four causes. access(2) cannot tell them apart: on a
+ * noexec mount it fails as well. */
+static const char *access_hint(const char *path)
+{
+    struct stat st;
+    struct statvfs fs;
+
+    if (stat(path, &st) == -1 || statvfs(path, &fs) == -1)
+        return NULL;
+    if (S_ISDIR(st.st_mode))
+        return "that is a directory";
+    if (fs.f_flag & ST_NOEXEC)
+        return "its file system is mounted noexec";
+    if (st.st_mode & 0111)
+        return "the interpreter it names, in its first line or as its dynamic "
+               "linker, cannot be executed";
+    return "chmod +x makes a file executable";
+}
 
 static const char *reason_hint(const char *path, int error)
 {
-    struct stat st;
-
     switch (error) {
     case ENOEXEC:
         return "a program for another architecture, or a script without #!";
     case ENOENT:
+    case ENOTDIR:
         return "the interpreter it names, in its first line or as its dynamic "
                "linker, does not exist in the container";
     case EACCES:
-        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-            return "that is a directory";
-        if (access(path, X_OK) == 0)
-            return "its file system is mounted noexec";
-        return "chmod +x makes a file executable";
+        return access_hint(path);
     case E2BIG:
         return "arguments and environment are too long: getconf ARG_MAX";
     default:

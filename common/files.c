@@ -4,6 +4,7 @@
 
 #include "error.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { LARGEST_FILE = 1 << 20, MOST_LINKS = 40 };
@@ -62,20 +64,6 @@ void write_file(const char *path, const char *text)
     close(fd);
 }
 
-/* mkdir -p of everything before the last slash of PATH. */
-static void make_parents(const char *path)
-{
-    char *copy = xstrdup(path);
-
-    for (char *slash = copy + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        if (mkdir(copy, 0755) == -1 && errno != EEXIST)
-            die("mkdir %s", copy);
-        *slash = '/';
-    }
-    free(copy);
-}
-
 /* A symbolic link to nothing (Ubuntu's /etc/resolv.conf, say) can be mounted
  * on once what it names exists. Returns that path, to be freed; NULL if PATH
  * is no symbolic link. */
@@ -92,40 +80,106 @@ static char *follow_link(const char *path)
     return xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, link);
 }
 
-static void make_directory(const char *path)
+static void make_missing(const char *path, bool directory)
 {
-    if (mkdir(path, 0755) == 0 || errno == EEXIST)
-        return;
-    make_parents(path);
-    if (mkdir(path, 0755) == -1 && errno != EEXIST)
-        die("mkdir %s", path);
-}
+    const char *slash = strrchr(path, '/');
 
-static void make_file(const char *path)
-{
-    char *current = xstrdup(path), *target;
-
-    for (int links = 0; access(current, F_OK) == -1; links++) {
-        if (links == MOST_LINKS || !(target = follow_link(current))) {
-            make_parents(current);
-            int fd = open(current, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-            if (fd == -1)
-                die("open %s", current);
-            close(fd);
-            break;
-        }
-        free(current);
-        current = target;
+    if (slash > path) {
+        char *parent = xasprintf("%.*s", (int)(slash - path), path);
+        make_mount_point(parent, true);
+        free(parent);
     }
-    free(current);
+    if (directory) {
+        if (mkdir(path, 0755) == -1 && errno != EEXIST)
+            die("mkdir %s", path);
+        return;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd == -1)
+        die("open %s", path);
+    close(fd);
 }
 
 void make_mount_point(const char *path, bool directory)
 {
-    if (directory)
-        make_directory(path);
-    else
-        make_file(path);
+    char *current = xstrdup(path), *target;
+    struct stat st;
+    int missing;
+
+    for (int n = 0; (missing = stat(current, &st)) == -1 && n < MOST_LINKS &&
+                    (target = follow_link(current));
+         n++) {
+        free(current);
+        current = target;
+    }
+    if (missing)
+        make_missing(current, directory);
+    else if (S_ISDIR(st.st_mode) != directory)
+        fail(EXIT_SETUP,
+             "a directory can be mounted on a directory only, a file on a file",
+             "mount point %s: %s", path,
+             strerror(directory ? ENOTDIR : EISDIR));
+    free(current);
+}
+
+/* Adds PATH, if it exists, to an array that ends with NULL. */
+static char **add_existing(char **found, char *path)
+{
+    size_t count = 0;
+
+    if (access(path, F_OK) == -1) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            die("access %s", path);
+        free(path);
+        return found;
+    }
+    while (found[count])
+        count++;
+    found = xrealloc(found, (count + 2) * sizeof(*found));
+    found[count] = path;
+    found[count + 1] = NULL;
+    return found;
+}
+
+char **existing_paths(const char *names)
+{
+    char **found = xmalloc(sizeof(*found)), *copy = xstrdup(names), *next;
+
+    *found = NULL;
+    for (char *name = strtok_r(copy, " ", &next); name;
+         name = strtok_r(NULL, " ", &next)) {
+        const char *star = strchrnul(name, '*');
+        const char *slash = memrchr(name, '/', (size_t)(star - name));
+        char *parent = xasprintf("%.*s", (int)(slash - name), name);
+        DIR *directory = opendir(parent);
+        struct dirent *entry;
+
+        if (!directory)
+            die("open %s", parent);
+        if (!*star)
+            found = add_existing(found, xstrdup(name));
+        while (*star && (entry = readdir(directory)))
+            if (strncmp(entry->d_name, slash + 1, (size_t)(star - slash) - 1) ==
+                0)
+                found = add_existing(found, xasprintf("%s/%s%s", parent,
+                                                      entry->d_name, star + 1));
+        closedir(directory);
+        free(parent);
+    }
+    free(copy);
+    return found;
+}
+
+/* The system call writes "(unreachable)" before a path that does not lead to
+ * the root; getcwd(3) would not return such a path. */
+void check_working_directory(void)
+{
+    char path[PATH_MAX] = "";
+
+    if (syscall(SYS_getcwd, path, sizeof(path)) == -1 || path[0] != '/')
+        fail(EXIT_SETUP,
+             "--workdir must not lead out through /proc/self/fd or a link",
+             "the working directory is not in the container");
 }
 
 bool is_directory(int fd)

@@ -20,10 +20,21 @@ void write_file(const char *path, const char *text);
 
 /* Makes sure that PATH can be mounted on: creates a missing directory (mode
  * 0755) or, if DIRECTORY is false, a missing empty file, with its parents.
- * Symbolic links are followed as the kernel follows them from the caller's own
- * root, so that after pivot_root(2) or chroot(2) nothing is created outside
- * of it. Dies on failure. See mkdir(2), open(2). */
+ * Symbolic links are followed, also to what does not exist yet, as the kernel
+ * follows them from the caller's own root, so that after pivot_root(2) or
+ * chroot(2) nothing is created outside of it. Dies on failure, and if PATH is a
+ * file instead of a directory or the reverse. See mkdir(2), open(2). */
 void make_mount_point(const char *path, bool directory);
+
+/* Those of NAMES, divided by spaces, that exist: an array that ends with NULL.
+ * A * stands for the rest of the name of a directory, of which there may be
+ * several. Dies if the directory in which a name should be does not exist. */
+char **existing_paths(const char *names);
+
+/* Dies if the working directory is not below the root, as after chdir(2) to
+ * /proc/self/fd/0 where standard input is a directory of the host. See
+ * getcwd(2). */
+void check_working_directory(void);
 
 /* Whether the descriptor FD is that of a directory. Dies on failure. See
  * fstat(2). */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,22 @@ static bool apparmor_restricts(void)
     return restricts;
 }
 
+/* Its root has the capabilities of the namespaces that it made, and no others.
+ */
+static bool in_user_namespace(void)
+{
+    char *map = read_file("/proc/self/uid_map");
+    unsigned int inside = 0, outside = 0, count = ~0U;
+    int read = sscanf(map ? map : "", "%u %u %u", &inside, &outside, &count);
+
+    free(map);
+    return read == 3 && count != ~0U;
+}
+
+#define REAL_ROOT                                                          \
+    "the root of a user namespace (unshare -r) is not the host's: run as " \
+    "the real root, sudo ./run"
+
 static const struct hint {
     const char *call;
     int error;
@@ -49,6 +66,7 @@ static const struct hint {
     {"clone", EPERM, apparmor_restricts,
      "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
      "real root, sudo ./run"},
+    {"clone", EPERM, in_user_namespace, REAL_ROOT},
     {"clone", EPERM, NULL,
      "this root has no CAP_SYS_ADMIN (see capsh --print): run where root is "
      "not restricted"},
@@ -66,6 +84,9 @@ static const struct hint {
     {"mount", EPERM, apparmor_restricts,
      "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
      "real root, sudo ./run"},
+    /* After pivot_root, there is no /proc that would tell. */
+    {"mount", EPERM, NULL, REAL_ROOT},
+    {"mknod", EPERM, NULL, REAL_ROOT},
     {"mount", ENODEV, NULL,
      "this kernel does not have that file system: cat /proc/filesystems"},
     {"mount", ENOSPC, NULL,
@@ -82,6 +103,7 @@ static const struct hint {
     {"mount_setattr", ENOSYS, NULL, "this needs Linux 5.12 or later: uname -r"},
     {"netlink", EPERM, not_root,
      "creating namespaces and links needs root: sudo ./run"},
+    {"netlink", EPERM, in_user_namespace, REAL_ROOT},
     {"netlink", EPERM, NULL,
      "this root has no CAP_NET_ADMIN: --network none or host does without"},
     {"netlink", EOPNOTSUPP, NULL,
@@ -91,14 +113,15 @@ static const struct hint {
      "/proc/sys is read-only, as in a container: --network none or host does "
      "without"},
     {"cgroup", EROFS, NULL,
-     "cgroups are mounted read-only here, as Docker does: docker run "
-     "--privileged"},
+     "cgroups are read-only here, as in a container: run on the host itself, "
+     "or docker run --privileged"},
     {"cgroup", EACCES, not_root, "making cgroups needs root: sudo ./run"},
+    {"cgroup", EACCES, in_user_namespace, REAL_ROOT},
     {"cgroup", EACCES, NULL, "no write access to the cgroup file system"},
     {"cgroup", EBUSY, NULL,
      "processes live in that cgroup, and version 2 then allows no controller "
-     "below it: inside Docker, docker run --cgroupns=host; or start ./run from "
-     "a cgroup of its own"},
+     "below it: inside Docker, docker run --cgroupns=host; or move them into a "
+     "cgroup below it"},
     {"cgroup", ENOENT, NULL,
      "that controller is not passed on to this cgroup: see cgroup.controllers "
      "there"},

@@ -288,6 +288,12 @@ static void check_rootfs(struct options *options)
     if (!S_ISDIR(st.st_mode))
         fail(EXIT_SETUP, "--rootfs takes a directory: unpack an image first",
              "rootfs %s: Not a directory", options->rootfs);
+    /* A relative path could stop below the mount that is made on it: "." does.
+     */
+    char *path = realpath(options->rootfs, NULL);
+    if (!path)
+        die("realpath %s", options->rootfs);
+    options->rootfs = path;
 }
 
 /* getopt_long's answer for an option that it does not know. */

@@ -33,7 +33,6 @@
 
 #define STACK_SIZE (256UL * 1024)
 #define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
-#define COVER      (MS_BIND | MS_RDONLY | SECURE)
 
 /* What a program expects of a system, besides /proc and /tmp. */
 static const struct mount_row system_mounts[] = {
@@ -46,18 +45,13 @@ static const struct mount_row system_mounts[] = {
 };
 
 /* Much of /proc and /sys is the machine's: seen read-only, or not at all. */
-static const struct mount_row covers[] = {
-    {"/proc/bus", "/proc/bus", NULL, COVER, NULL},
-    {"/proc/fs", "/proc/fs", NULL, COVER, NULL},
-    {"/proc/irq", "/proc/irq", NULL, COVER, NULL},
-    {"/proc/sys", "/proc/sys", NULL, COVER, NULL},
-    {"/proc/sysrq-trigger", "/proc/sysrq-trigger", NULL, COVER, NULL},
-    {"/dev/null", "/proc/kcore", NULL, MS_BIND, NULL},
-    {"/dev/null", "/proc/keys", NULL, MS_BIND, NULL},
-    {"/dev/null", "/proc/timer_list", NULL, MS_BIND, NULL},
-    {"tmpfs", "/sys/firmware", "tmpfs", SECURE | MS_RDONLY, NULL},
-    {0},
-};
+static const char read_only_paths[] =
+    "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger";
+static const char masked_paths[] =
+    "/proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys "
+    "/proc/latency_stats /proc/sched_debug /proc/scsi /proc/timer_list "
+    "/sys/devices/system/cpu/cpu*/thermal_throttle "
+    "/sys/devices/virtual/powercap /sys/firmware";
 
 static const struct device_row devices[] = {
     {"/dev/null", 1, 3},
@@ -200,14 +194,16 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
         die("mount %s", rootfs);
     if (chdir(rootfs) == -1)
         die("chdir %s", rootfs);
-    if (plain_chroot && chroot(".") == -1)
-        die("chroot %s", rootfs);
-    /* The old root needs no directory of its own: put at ".", it lies on top
-     * of the new one, and to unmount "." is to unmount the old. */
-    if (!plain_chroot && pivot_root(".", ".") == -1)
-        die("pivot_root %s", rootfs);
-    if (!plain_chroot && umount2(".", MNT_DETACH) == -1)
-        die("umount2 the old root");
+    if (plain_chroot) {
+        if (chroot(".") == -1)
+            die("chroot %s", rootfs);
+    } else {
+        /* The old root is put on top of the new, where "." unmounts it. */
+        if (pivot_root(".", ".") == -1)
+            die("pivot_root %s", rootfs);
+        if (umount2(".", MNT_DETACH) == -1)
+            die("umount2 the old root");
+    }
     make_mount_point("/proc", true);
     make_mount_point("/tmp", true);
 }
@@ -229,17 +225,20 @@ static void furnish_rootfs(void)
             die("symlink %s", device_links[i][0]);
 }
 
-/* MS_BIND takes the flags of the mount that it copies and ignores the others:
- * MS_RDONLY needs a second call. Not every kernel has every path. */
+/* A bind mount has the flags of the mount that it copies, so it is made
+ * read-only by a second call. A file cannot cover a directory: ENOTDIR. */
 static void cover_kernel_files(void)
 {
-    for (const struct mount_row *m = covers; m->target; m++) {
-        int result = mount(m->source, m->target, m->type, m->flags, NULL);
-        if (result == 0 && m->flags & MS_BIND && m->flags & MS_RDONLY)
-            result = mount(NULL, m->target, NULL, MS_REMOUNT | m->flags, NULL);
-        if (result == -1 && errno != ENOENT)
-            die("mount %s", m->target);
+    for (char **path = existing_paths(read_only_paths); *path; path++) {
+        if (mount(*path, *path, NULL, MS_BIND, NULL) == -1)
+            die("mount %s", *path);
+        make_read_only(AT_FDCWD, *path, 0);
     }
+    for (char **path = existing_paths(masked_paths); *path; path++)
+        if (mount("/dev/null", *path, NULL, MS_BIND, NULL) == -1 &&
+            (errno != ENOTDIR ||
+             mount("tmpfs", *path, "tmpfs", SECURE | MS_RDONLY, NULL) == -1))
+            die("mount %s", *path);
 }
 
 /* The first process of the container: sets it up, then becomes COMMAND. */
@@ -267,6 +266,7 @@ static int container_main(void *argument)
     replace_environment(&container->options);
     if (container->options.workdir && chdir(container->options.workdir) == -1)
         die("chdir %s", container->options.workdir);
+    check_working_directory();
     exec_command(container->options.command);
 }
 

@@ -206,8 +206,9 @@ static const char resources[] =
     "\"pids\":{\"limit\":100},"
     "\"cpu\":{\"quota\":100000,\"period\":100000}},";
 static const char paths[] =
-    "\"maskedPaths\":[\"/proc/kcore\",\"/proc/keys\",\"/proc/timer_list\","
-    "\"/sys/firmware\"],\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\","
+    "\"maskedPaths\":[\"/proc/acpi\",\"/proc/interrupts\",\"/proc/kcore\","
+    "\"/proc/keys\",\"/proc/timer_list\",\"/sys/"
+    "firmware\"],\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\","
     "\"/proc/irq\",\"/proc/sys\",\"/proc/sysrq-trigger\"]";
 static const char *const mounts[][4] = {
     {"/proc", "proc", "proc", "\"nosuid\""},

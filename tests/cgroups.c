@@ -303,8 +303,7 @@ bool make_test_cgroups(const char *name)
 }
 
 /* Our cgroup becomes the root of all that is seen: an empty cgroup file system
- * whose controllers nobody else enables or disables. It is not the base, whose
- * lock we hold: a stage locks the root. */
+ * whose controllers nobody else enables or disables. */
 static bool see_own_cgroup_alone(struct hierarchy *h)
 {
     if (!join(h, h->own) || unshare(CLONE_NEWCGROUP) == -1 ||
@@ -323,7 +322,16 @@ bool enter_test_cgroups(void)
     for (size_t i = 0; i < count; i++)
         if (!join(&all[i], all[i].own))
             return false;
+    if (mounted == 1)
+        pass_on_controllers();
     return true;
+}
+
+void pass_on_controllers(void)
+{
+    for (size_t i = 0; i < COUNT(wanted) && all[0].version == 2; i++)
+        write_in(all[0].base, "cgroup.subtree_control",
+                 format("+%s", wanted[i]));
 }
 
 void clear_test_cgroups(void)
@@ -424,7 +432,8 @@ char *cgroups_state(void)
 
     for (size_t i = 0; i < count; i++) {
         const struct hierarchy *h = &all[i];
-        state = format("%s%s", state, directories_in(h->base));
+        state = format("%s%s%s", state, directories_in(h->base),
+                       directories_in(format("%s/mini-container", h->base)));
         char *path = format("%s", h->base);
         while (h->version == 2 && strlen(path) >= strlen(h->mount)) {
             char *file = format("%s/cgroup.subtree_control", path);

@@ -37,6 +37,10 @@ void remove_test_cgroups(void);
  * the root of what this process sees. Returns false with errno. */
 bool enter_test_cgroups(void);
 
+/* Where version 2 is the only one: passes memory, pids and cpu on to what is at
+ * the top. This has been done when a test begins. */
+void pass_on_controllers(void);
+
 /* Removes every directory that a test left. */
 void clear_test_cgroups(void);
 

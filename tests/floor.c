@@ -52,6 +52,8 @@ static const struct mount_row covers[] = {
     {"/proc/irq", "/proc/irq", NULL, COVER, NULL},
     {"/proc/sys", "/proc/sys", NULL, COVER, NULL},
     {"/proc/sysrq-trigger", "/proc/sysrq-trigger", NULL, COVER, NULL},
+    {"tmpfs", "/proc/acpi", "tmpfs", SECURE | MS_RDONLY, NULL},
+    {"/dev/null", "/proc/interrupts", NULL, MS_BIND, NULL},
     {"/dev/null", "/proc/kcore", NULL, MS_BIND, NULL},
     {"/dev/null", "/proc/keys", NULL, MS_BIND, NULL},
     {"/dev/null", "/proc/timer_list", NULL, MS_BIND, NULL},

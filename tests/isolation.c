@@ -11,12 +11,15 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <regex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -311,6 +314,37 @@ void missing_interpreter_gives_126(void **state)
                    "No such file or directory", "interpreter");
 }
 
+void interpreter_that_cannot_be_executed_gives_126(void **state)
+{
+    static const char *const rows[][2] = {
+        {"/etc", "Permission denied"},        /* a directory */
+        {"/etc/passwd", "Permission denied"}, /* not executable */
+        {"/etc/passwd/sh", "Not a directory"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *file =
+            script("bad", format("#!%s\necho run\n", rows[i][0]), 0755);
+        struct result result = run_file(file, WORDS(NULL));
+        assert_not_run(result, 126, rows[i][1], "the interpreter it names");
+        assert_lacks(result.err, "noexec");
+    }
+}
+
+void noexec_mount_gives_126(void **state)
+{
+    char *place = format("%s/noexec", scratch());
+
+    (void)state;
+    assert_return_code(mkdir(place, 0755), errno);
+    assert_return_code(mount("none", place, "tmpfs", MS_NOEXEC, NULL), errno);
+    char *file = script("noexec/file", "#!/bin/sh\necho run\n", 0755);
+    struct result result = run_file(file, WORDS(NULL));
+    assert_return_code(umount2(place, MNT_DETACH), errno);
+    assert_return_code(rmdir(place), errno);
+    assert_not_run(result, 126, "Permission denied", "mounted noexec");
+}
+
 void text_without_interpreter_gives_126(void **state)
 {
     char *file = script("text", "echo run\n", 0755);
@@ -532,6 +566,76 @@ void a_root_without_capabilities_is_told_what_it_lacks(void **state)
         assert_not_run(result, 125, "clone: Operation not permitted",
                        "CAP_SYS_ADMIN");
     assert_host_unchanged(before);
+}
+
+/* As unshare -Ur: root, but of a new user namespace alone. */
+static void enter_user_namespace(void *argument)
+{
+    static const char *const files[][2] = {{"/proc/self/setgroups", "deny"},
+                                           {"/proc/self/uid_map", "0 65534 1"},
+                                           {"/proc/self/gid_map", "0 65534 1"}};
+
+    drop_root(argument);
+    /* Who has changed the user may not write to the own files of /proc. */
+    if (prctl(PR_SET_DUMPABLE, 1) == -1 || unshare(CLONE_NEWUSER) == -1)
+        _exit(98);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        int fd = open(files[i][0], O_WRONLY | O_CLOEXEC);
+        if (fd == -1 || write(fd, files[i][1], strlen(files[i][1])) == -1)
+            _exit(98);
+        close(fd);
+    }
+}
+
+void root_of_a_user_namespace_is_told_what_it_lacks(void **state)
+{
+    char *copy = format("%s/stage%02d", scratch(), stage);
+    char *root = format("%s/root", scratch());
+    char *const own_root[] = {"--rootfs", root, NULL};
+
+    (void)state;
+    assert_status(run_program(NULL, WORDS("cp", stage_program(), copy)), 0);
+    if (stage >= 5)
+        assert_status(
+            run_program(NULL, WORDS("cp", "-a", built("rootfs"), root)), 0);
+    char **args = join(WORDS(copy, "-q"), stage < 5 ? WORDS(NULL) : own_root);
+    args = join(args, WORDS("echo", "run"));
+    struct result result = run_prepared(NULL, args, enter_user_namespace, NULL);
+    if (stage < 5) {
+        assert_status(result, 0);
+        assert_text(result.out, "run\n");
+        return;
+    }
+    assert_not_run(result, 125, "ermi", "sudo ./run"); /* denied or permitted */
+    assert_contains(result.err, "the root of a user namespace");
+}
+
+static void limit_descriptors(void *count)
+{
+    struct rlimit limit = {*(rlim_t *)count, *(rlim_t *)count};
+
+    if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+        _exit(98);
+}
+
+/* What fails may fail again while the parent cleans up. */
+void too_few_descriptors_are_one_message(void **state)
+{
+    char **args = join(WORDS(stage_program(), "-q"), WORDS("echo", "run"));
+
+    (void)state;
+    for (rlim_t count = 4; count < 8; count++) {
+        struct result result =
+            run_prepared(NULL, args, limit_descriptors, &count);
+        char *next, *last = "";
+        if (result.status == 0)
+            continue;
+        for (char *line = strtok_r(result.err, "\n", &next); line;
+             line = strtok_r(NULL, "\n", &next)) {
+            assert_string_not_equal(line, last);
+            last = line;
+        }
+    }
 }
 
 /* --- standard output and the narration ------------------------------------ */

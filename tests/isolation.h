@@ -83,6 +83,8 @@ int fail_each_call(const char *const calls[], char *const words[]);
         TEST(directory_gives_126),                                 \
         TEST(program_of_another_architecture_gives_126),           \
         TEST(missing_interpreter_gives_126),                       \
+        TEST(interpreter_that_cannot_be_executed_gives_126),       \
+        TEST(noexec_mount_gives_126),                              \
         TEST(text_without_interpreter_gives_126),                  \
         TEST(path_with_spaces_is_executed),                        \
         TEST(all_of_1000_arguments_arrive), TEST(argument_of_100_kb_arrives)
@@ -96,7 +98,9 @@ int fail_each_call(const char *const calls[], char *const words[]);
         TEST(options_end_at_the_first_word), TEST(double_dash_ends_options), \
         TEST(help_lists_the_options_of_this_stage_alone),                    \
         TEST(namespaces_need_root_and_the_message_says_so),                  \
-        TEST(a_root_without_capabilities_is_told_what_it_lacks)
+        TEST(a_root_without_capabilities_is_told_what_it_lacks),             \
+        TEST(root_of_a_user_namespace_is_told_what_it_lacks),                \
+        TEST(too_few_descriptors_are_one_message)
 
 #define OUTPUT_TESTS(TEST)                                         \
     TEST(standard_output_belongs_to_command_alone),                \

@@ -484,7 +484,7 @@ static void dockers_cgroup_namespace_is_seen(void **state)
     (void)state;
     set_user(0, "root");
     set("/run/.containerenv", "");
-    set("/proc/self/cgroup", "0::/\n");
+    set("/sys/fs/cgroup/cgroup.procs", "1\n7\n");
     set("/sys/fs/cgroup/cgroup.type", "domain\n");
     assert_contains(expect("", ALL_RUN).out,
                     "note  container: you are inside one already\n");
@@ -492,9 +492,9 @@ static void dockers_cgroup_namespace_is_seen(void **state)
     expect("FIX   cgroups: processes live in /sys/fs/cgroup itself: docker run "
            "--privileged --cgroupns=host\n",
            "Stages 1 to 5 will run; stage 6 needs: cgroups.");
-    set("/proc/self/cgroup", "0::/inner\n");
+    set("/sys/fs/cgroup/cgroup.procs", "");
     expect("", ALL_RUN);
-    set("/proc/self/cgroup", "0::/\n");
+    set("/sys/fs/cgroup/cgroup.procs", "1\n7\n");
     lose("/sys/fs/cgroup/cgroup.type");
     expect("", ALL_RUN);
     /* In a hybrid, version 1 has the controllers. */

@@ -134,6 +134,17 @@ static const struct mount_row mounts[] = {
     {"/proc/keys", "tmpfs", "rw,nosuid,noexec", "mode=755", "/proc/keys"},
     {"/proc/timer_list", "tmpfs", "rw,nosuid,noexec", "mode=755",
      "/proc/timer_list"},
+    {"/proc/interrupts", "tmpfs", "rw,nosuid,noexec", "mode=755",
+     "/proc/interrupts"},
+    {"/proc/latency_stats", "tmpfs", "rw,nosuid,noexec", "mode=755",
+     "/proc/latency_stats"},
+    {"/proc/sched_debug", "tmpfs", "rw,nosuid,noexec", "mode=755",
+     "/proc/sched_debug"},
+    {"/proc/acpi", "tmpfs", "ro,nosuid,nodev,noexec", "", "/proc/acpi"},
+    {"/proc/asound", "tmpfs", "ro,nosuid,nodev,noexec", "", "/proc/asound"},
+    {"/proc/scsi", "tmpfs", "ro,nosuid,nodev,noexec", "", "/proc/scsi"},
+    {"/sys/devices/virtual/powercap", "tmpfs", "ro,nosuid,nodev,noexec", "",
+     "/sys/devices/virtual/powercap"},
     {"/sys/firmware", "tmpfs", "ro,nosuid,nodev,noexec", "", "/sys/firmware"},
     {"/etc/hosts", "tmpfs", "rw,nosuid,nodev", "", NULL},
     {"/etc/hostname", "tmpfs", "rw,nosuid,nodev", "", NULL},
@@ -145,6 +156,21 @@ static const struct mount_row mounts[] = {
 static bool is_of_later_stage(const char *target)
 {
     return stage >= 6 && strncmp(target, "/sys/fs/cgroup", 14) == 0;
+}
+
+/* One a processor, on hardware that has it. */
+static size_t add_thermal_rows(struct mount_row rows[], size_t most)
+{
+    char *paths = outside("ls -d /sys/devices/system/cpu/cpu*/"
+                          "thermal_throttle 2>/dev/null || true");
+    size_t count = 0;
+    char *next;
+
+    for (char *path = strtok_r(paths, "\n", &next); path && count < most;
+         path = strtok_r(NULL, "\n", &next))
+        rows[count++] = (struct mount_row){path, "tmpfs",
+                                           "ro,nosuid,nodev,noexec", "", NULL};
+    return count;
 }
 
 /* The row of the root: the flags that its directory has on the host. */
@@ -206,12 +232,13 @@ static void assert_mount(const char *line, const struct mount_row *row)
 static void assert_mounts(const char *mountinfo, const struct mount_row rows[],
                           size_t count)
 {
-    struct mount_row all[COUNT(mounts) + 16];
+    struct mount_row all[COUNT(mounts) + 16 + 512];
     size_t used = 0, seen[COUNT(all)] = {0};
 
     for (size_t i = 0; i < COUNT(mounts); i++)
         if (!mounts[i].needs || access(mounts[i].needs, F_OK) == 0)
             all[used++] = mounts[i];
+    used += add_thermal_rows(all + used, 512);
     assert_true(used + count <= COUNT(all));
     for (size_t i = 0; i < count; i++)
         all[used++] = rows[i];
@@ -411,6 +438,39 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
     }
 }
 
+/* Standard input stays open: no path through it may be the first directory of
+ * COMMAND. */
+static void workdir_through_standard_input_fails(void **state)
+{
+    (void)state;
+    char *root = copy_root("root");
+    char *const directories[] = {"/", scratch(), root};
+    char *const kinds[] = {"-q", "--chroot"};
+
+    for (size_t i = 0; i < COUNT(directories); i++)
+        for (size_t j = 0; j < COUNT(kinds); j++) {
+            char *script =
+                format("exec '%s' -q %s --rootfs '%s' -w "
+                       "/proc/self/fd/0 echo run <'%s'",
+                       stage_program(), kinds[j], root, directories[i]);
+            struct result result = run_program(NULL, WORDS("sh", "-c", script));
+            assert_status(result, 125);
+            assert_text(result.out, "");
+            assert_message(result,
+                           "the working directory is not in the container",
+                           "--workdir");
+        }
+}
+
+static void a_workdir_below_proc_may_be_in_the_container(void **state)
+{
+    (void)state;
+    struct result result = run_quiet("-w", "/proc/self/root/bin", "pwd");
+
+    assert_status(result, 0);
+    assert_text(result.out, "/bin\n");
+}
+
 /* --- /dev ----------------------------------------------------------------- */
 
 static void dev_has_the_standard_entries_and_no_other(void **state)
@@ -585,8 +645,12 @@ static void what_configures_the_machine_is_read_only(void **state)
 static void masked_files_read_as_empty(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/proc/kcore", "/proc/keys",
-                                        "/proc/timer_list"};
+    static const char *const paths[] = {
+        "/proc/interrupts", "/proc/kcore",         "/proc/keys",
+        "/proc/timer_list", "/proc/latency_stats", "/proc/sched_debug"};
+    static const char *const directories[] = {
+        "/sys/firmware", "/sys/devices/virtual/powercap", "/proc/acpi",
+        "/proc/asound", "/proc/scsi"};
 
     for (size_t i = 0; i < COUNT(paths); i++) {
         if (access(paths[i], F_OK) == -1)
@@ -596,9 +660,11 @@ static void masked_files_read_as_empty(void **state)
                                   paths[i])),
                     "0\n1:3\n");
     }
-    if (access("/sys/firmware", F_OK) == 0)
-        assert_text(inside("ls -A /sys/firmware; ls -d /sys/kernel"),
-                    "/sys/kernel\n");
+    for (size_t i = 0; i < COUNT(directories); i++)
+        if (access(directories[i], F_OK) == 0)
+            assert_text(
+                inside(format("ls -A %s; ls -d /sys/kernel", directories[i])),
+                "/sys/kernel\n");
 }
 
 /* --- /etc ----------------------------------------------------------------- */
@@ -1083,6 +1149,63 @@ static void a_target_that_is_a_link_is_followed_inside(void **state)
     assert_text(result.out, "here\n");
 }
 
+/* As is /var/run where /run is empty. Nothing is made outside. */
+static void a_target_that_is_a_dangling_link_is_made_inside(void **state)
+{
+    static const char *const links[] = {"/mini-test/later", "mini-test/later",
+                                        "../../../mini-test/later"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(links); i++) {
+        char *root = copy_root("root"), *directory = fresh_directory("volume");
+        create(format("%s/file", directory), "here\n", 0644);
+        outside(format("cd '%s' && ln -s %s link && ln -s link second", root,
+                       links[i]));
+        struct result result =
+            run_quiet("--rootfs", root, "-v", format("%s:/second", directory),
+                      "cat", "/mini-test/later/file", "/link/file");
+        assert_status(result, 0);
+        assert_text(result.out, "here\nhere\n");
+        assert_int_equal(access("/mini-test", F_OK), -1);
+        /* The same for what is below such a link. */
+        outside(format("rm -r '%s/mini-test'", root));
+        result = run_quiet("--rootfs", root, "-v",
+                           format("%s/file:/second/a/b", directory), "cat",
+                           "/mini-test/later/a/b");
+        assert_status(result, 0);
+        assert_text(result.out, "here\n");
+        assert_int_equal(access("/mini-test", F_OK), -1);
+    }
+}
+
+static void a_directory_on_a_file_has_its_message(void **state)
+{
+    (void)state;
+    char *directory = fresh_directory("volume");
+    char *file = format("%s/file", directory);
+
+    create(file, "", 0644);
+    const struct {
+        const char *source, *target, *reason;
+    } rows[] = {{directory, "/etc/passwd", "Not a directory"},
+                {file, "/tmp", "Is a directory"},
+                {file, "/etc", "Is a directory"},
+                {file, "/bin/busybox/x", "Not a directory"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *target = rows[i].target;
+        struct result result = run_quiet(
+            "-v", format("%s:%s", rows[i].source, target), "echo", "run");
+        assert_status(result, 125);
+        assert_text(result.out, "");
+        assert_message(result,
+                       format("mount point %.*s: %s",
+                              (int)(strstr(target, "/x") ? strlen(target) - 2
+                                                         : strlen(target)),
+                              target, rows[i].reason),
+                       "a directory can be mounted on a directory only");
+    }
+}
+
 static const struct bad_volume {
     char *value;
     const char *message, *hint;
@@ -1193,6 +1316,13 @@ static void the_root_may_have_any_path(void **state)
                     "/mark");
     assert_status(result, 0);
     assert_text(result.out, "this one\n");
+    static char *const here[] = {".", "./", "./.", "../a root", "bin/.."};
+    for (size_t i = 0; i < COUNT(here); i++) {
+        result =
+            RUN_AS(change_directory, root, "--rootfs", here[i], "cat", "/mark");
+        assert_status(result, 0);
+        assert_text(result.out, "this one\n");
+    }
 }
 
 static void the_default_root_is_found_from_everywhere(void **state)
@@ -1413,6 +1543,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_same_escape_fails_after_pivot_root),
     cmocka_unit_test(command_inherits_descriptors_0_1_2_only),
     cmocka_unit_test(workdir_through_a_descriptor_of_the_host_fails),
+    cmocka_unit_test(workdir_through_standard_input_fails),
+    cmocka_unit_test(a_workdir_below_proc_may_be_in_the_container),
     cmocka_unit_test(dev_has_the_standard_entries_and_no_other),
     cmocka_unit_test(device_nodes_are_right_whatever_the_umask),
     cmocka_unit_test(device_nodes_can_be_used),
@@ -1449,6 +1581,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_read_only_volume_cannot_be_written),
     cmocka_unit_test(a_missing_target_is_created),
     cmocka_unit_test(a_target_that_is_a_link_is_followed_inside),
+    cmocka_unit_test(a_target_that_is_a_dangling_link_is_made_inside),
+    cmocka_unit_test(a_directory_on_a_file_has_its_message),
     cmocka_unit_test(a_bad_volume_is_refused),
     cmocka_unit_test(a_root_that_is_no_directory_is_refused),
     cmocka_unit_test(the_hosts_own_root_is_refused),

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -182,8 +183,8 @@ static void the_container_is_alone_in_a_cgroup_below_ours(void **state)
         char *path = cgroup_of(live.container, controllers[i]);
         char *base = format("%s/", hierarchy_of(controllers[i])->base);
         assert_int_equal(strncmp(path, base, strlen(base)), 0);
-        assert_contains(path, "/mini-container.");
-        assert_null(strchr(path + strlen(base), '/'));
+        assert_text(path + strlen(base),
+                    format("mini-container/%d", live.parent));
         assert_text(contents(format("%s/cgroup.procs", path)),
                     format("%d\n", live.container));
         assert_text(cgroup_of(live.parent, controllers[i]),
@@ -308,7 +309,7 @@ static void only_the_controllers_that_are_needed_are_used(void **state)
             start(options[i][0], options[i][1], READY("read line"));
         for (size_t j = 0; j < COUNT(controllers); j++) {
             char *path = cgroup_of(live.container, controllers[j]);
-            bool limited = strstr(path, "/mini-container.") != NULL;
+            bool limited = strstr(path, "/mini-container/") != NULL;
             if (is_v1(controllers[j])) {
                 assert_int_equal(limited, i == j);
                 continue;
@@ -752,6 +753,10 @@ static void a_failing_set_up_says_one_thing(void **state)
     assert_text(result.err,
                 format("stage%02d: chdir /no/such: No such file or directory\n",
                        stage));
+    /* While it still sees the cgroups of the host. */
+    result = run_quiet(LIMITS, "-v", "/no/such:/tmp/x", "true");
+    assert_status(result, 125);
+    assert_message(result, "open_tree /no/such: No such file", "--volume");
 }
 
 static void a_failing_set_up_leaves_no_cgroup(void **state)
@@ -773,9 +778,8 @@ static void a_failing_set_up_leaves_no_cgroup(void **state)
 
 static void a_failure_of_any_call_leaves_no_cgroup(void **state)
 {
-    static const char *const calls[] = {"mkdir",  "write",   "clone",
-                                        "clone3", "flock",   "prctl",
-                                        "mount",  "unshare", NULL};
+    static const char *const calls[] = {"mkdir", "write", "clone",   "clone3",
+                                        "prctl", "mount", "unshare", NULL};
 
     (void)state;
     /* 3 directories, 3 limits, 3 joined, and the rest */
@@ -797,8 +801,6 @@ static void a_failing_write_of_the_parent_leaves_no_cgroup(void **state)
         struct result result =
             run_failing(format("write:error=EIO:when=%d", n), false,
                         WORDS("-q", off, LIMITS, "true"));
-        /* A controller that could not be disabled is left to the next run. */
-        assert_status(run_quiet(off, LIMITS, "true"), 0);
         assert_host_unchanged(before);
         if (result.status == 0)
             continue;
@@ -874,66 +876,22 @@ static void the_next_run_removes_what_a_killed_parent_left(void **state)
     assert_host_unchanged(before);
 }
 
-/* A directory of our name in the hierarchy of pids, as a test needs it. */
+/* A PID that no process has, of a parent that is dead. */
+#define NOBODY "99999999"
+
+/* A directory below the place for ours in the hierarchy of pids. */
 static char *make_directory(const char *name)
 {
-    char *path = format("%s/%s", hierarchy_of("pids")->base, name);
+    const char *base = hierarchy_of("pids")->base;
+    char *path = format("%s/%s", base, name);
 
+    mkdir(format("%s/mini-container", base), 0755);
     assert_return_code(mkdir(path, 0755), errno);
     return path;
 }
 
-static void directories_of_others_are_left_alone(void **state)
+static pid_t start_process_in(const char *cgroup)
 {
-    (void)state;
-    static const char *const names[] = {"mini-contained", "mini-container",
-                                        "other.1", "my-mini-container.1"};
-    char *paths[COUNT(names)];
-
-    for (size_t i = 0; i < COUNT(names); i++)
-        paths[i] = make_directory(names[i]);
-    char *stale = make_directory("mini-container.1");
-    assert_status(run_quiet(LIMITS, "true"), 0);
-    assert_int_equal(access(stale, F_OK), -1);
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (rmdir(paths[i]) == -1)
-            fail_msg("%s: %s", paths[i], strerror(errno));
-}
-
-static void a_directory_that_is_locked_is_left_alone(void **state)
-{
-    (void)state;
-    char *path = make_directory("mini-container.1");
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    assert_return_code(flock(fd, LOCK_EX), errno);
-    assert_status(run_quiet(LIMITS, "true"), 0);
-    assert_return_code(access(path, F_OK), errno);
-    close(fd);
-    assert_status(run_quiet(LIMITS, "true"), 0);
-    assert_int_equal(access(path, F_OK), -1);
-}
-
-/* So that no other container takes it for a stale one before it is joined. */
-static void the_cgroup_is_locked_while_the_container_lives(void **state)
-{
-    (void)state;
-    struct live live = start(LIMITS, READY("read line"));
-
-    for (size_t i = 0; i < COUNT(controllers); i++) {
-        int fd = open(cgroup_of(live.container, controllers[i]),
-                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        assert_return_code(fd, errno);
-        assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
-        assert_int_equal(errno, EWOULDBLOCK);
-        close(fd);
-    }
-}
-
-static void a_directory_with_a_process_in_it_is_left_alone(void **state)
-{
-    (void)state;
-    char *path = make_directory("mini-container.1");
     char *const sleep[] = {"sleep", "1000", NULL};
     pid_t child = fork();
 
@@ -942,14 +900,290 @@ static void a_directory_with_a_process_in_it_is_left_alone(void **state)
         execvp(sleep[0], sleep);
         _exit(1);
     }
-    create(format("%s/cgroup.procs", path), format("%d", child), 0644);
+    create(format("%s/cgroup.procs", cgroup), format("%d", child), 0644);
+    return child;
+}
+
+static void assert_is_there(const char *path)
+{
+    if (access(path, F_OK) == -1)
+        fail_msg("%s is gone", path);
+}
+
+static void assert_is_gone(const char *path)
+{
+    if (access(path, F_OK) == 0)
+        fail_msg("%s is still there", path);
+}
+
+static void directories_of_others_are_left_alone(void **state)
+{
+    (void)state;
+    char *const names[] = {"mini-contained",
+                           "mini-container.1",
+                           "other",
+                           "mini-container/other",
+                           format("mini-container/%d", getpid()),
+                           format("mini-container/%d.1", getpid())};
+    char *paths[COUNT(names)];
+
+    for (size_t i = 0; i < COUNT(names); i++)
+        paths[i] = make_directory(names[i]);
+    char *stale = make_directory("mini-container/" NOBODY);
+    char *second = make_directory("mini-container/" NOBODY ".1");
     assert_status(run_quiet(LIMITS, "true"), 0);
-    assert_text(contents(format("%s/cgroup.procs", path)),
+    assert_is_gone(stale);
+    assert_is_gone(second);
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (rmdir(paths[i]) == -1)
+            fail_msg("%s: %s", paths[i], strerror(errno));
+}
+
+/* Any user may lock a directory that can be read. */
+static void a_lock_on_the_cgroups_hinders_nobody(void **state)
+{
+    (void)state;
+    struct live live = start(LIMITS, READY("read line"));
+    char *own = cgroup_of(live.container, "pids");
+    char *stale = make_directory("mini-container/" NOBODY);
+    char *const paths[] = {"/proc/self/ns/cgroup", stale, own,
+                           format("%s/..", stale), format("%s/../..", stale)};
+    int locks[COUNT(paths)];
+
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        locks[i] = open(paths[i], O_RDONLY | O_CLOEXEC);
+        assert_return_code(locks[i], errno);
+        assert_return_code(flock(locks[i], LOCK_EX | LOCK_NB), errno);
+    }
+    assert_status(run_quiet(LIMITS, "true"), 0);
+    assert_is_gone(stale);
+    assert_int_equal(write(live.in, "\n", 1), 1);
+    assert_status(finish(&live), 0);
+    assert_is_gone(own);
+    for (size_t i = 0; i < COUNT(paths); i++)
+        close(locks[i]);
+}
+
+/* A container that survived its parent, and made cgroups of its own. */
+static void a_directory_with_a_process_below_it_is_left_alone(void **state)
+{
+    (void)state;
+    char *path = make_directory("mini-container/" NOBODY);
+    char *empty = make_directory("mini-container/" NOBODY "/a");
+    char *used = make_directory("mini-container/" NOBODY "/b");
+    pid_t child = start_process_in(used);
+
+    assert_status(run_quiet(LIMITS, "true"), 0);
+    assert_is_there(empty);
+    assert_text(contents(format("%s/cgroup.procs", used)),
                 format("%d\n", child));
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_status(run_quiet(LIMITS, "true"), 0);
-    assert_int_equal(access(path, F_OK), -1);
+    assert_is_gone(path);
+}
+
+/* The stage runs as the process of a shell that has made, before, what an
+ * earlier process of the same PID has left. */
+static struct result run_on_an_old_directory(const char *then)
+{
+    char *script =
+        format("cd '%s' && mkdir -p mini-container/$$/a && %s && exec '%s' -q "
+               "--pids-limit 20 true",
+               hierarchy_of("pids")->base, then, stage_program());
+
+    return run_program(NULL, WORDS("sh", "-c", script));
+}
+
+static void an_old_directory_of_the_same_pid_is_no_obstacle(void **state)
+{
+    (void)state;
+    char *before = host_state();
+
+    struct result result = run_on_an_old_directory("true");
+    assert_status(result, 0);
+    assert_text(result.err, "");
+    assert_host_unchanged(before);
+    result = run_on_an_old_directory(
+        "(sleep 1000 >/dev/null 2>&1 & echo $! >mini-container/$$/a/"
+        "cgroup.procs; echo $!; echo $$)");
+    assert_status(result, 0);
+    assert_text(result.err, "");
+    int child = 0, parent = 0;
+    assert_int_equal(sscanf(result.out, "%d %d", &child, &parent), 2);
+    assert_text(contents(format("%s/mini-container/%d/a/cgroup.procs",
+                                hierarchy_of("pids")->base, parent)),
+                format("%d\n", child));
+    kill(child, SIGKILL);
+    wait_until_gone(child);
+    assert_status(run_quiet("true"), 0);
+    assert_host_unchanged(before);
+}
+
+/* Root inside can mount its cgroups again, writable. */
+static char *script_with_cgroups_inside(void)
+{
+    return format("mount -o remount,bind,rw %1$s && cd %1$s && mkdir -p a/b c "
+                  "&& { sleep 1000 & echo $! >a/b/cgroup.procs; } && cd / && "
+                  "echo ready && read line",
+                  inner_directory("pids"));
+}
+
+static void cgroups_that_the_container_made_go_as_well(void **state)
+{
+    (void)state;
+    char *before = host_state(), *script = script_with_cgroups_inside();
+    struct live live = start("--pids-limit", "20", "sh", "-c", script);
+    char *path = cgroup_of(live.container, "pids");
+
+    assert_is_there(format("%s/a/b", path));
+    assert_is_there(format("%s/c", path));
+    /* What came from outside does not end with the PID namespace. */
+    pid_t child = start_process_in(format("%s/c", path));
+    assert_int_equal(write(live.in, "\n", 1), 1);
+    struct result result = finish(&live);
+    assert_status(result, 0);
+    assert_text(result.err, "");
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    assert_host_unchanged(before);
+
+    live = start("--pids-limit", "20", "sh", "-c", script);
+    path = cgroup_of(live.container, "pids");
+    pid_t container = live.container;
+    kill(live.parent, SIGKILL);
+    assert_status(finish(&live), 128 + SIGKILL);
+    wait_until_gone(container);
+    assert_is_there(format("%s/a/b", path));
+    assert_status(run_quiet("true"), 0);
+    assert_host_unchanged(before);
+}
+
+/* --- other machines ------------------------------------------------------- */
+
+/* The stage, where the hierarchy of pids is mounted at AGAIN as well. PREPARE
+ * is done after that. */
+static struct result run_mounted_twice(const char *again, const char *prepare,
+                                       const char *words)
+{
+    const struct hierarchy *h = hierarchy_of("pids");
+    char *mount_it =
+        format("mount -t %s none%s%s", h->version == 1 ? "cgroup" : "cgroup2",
+               h->version == 1 ? " -o " : "", h->controllers);
+    char *script = format(
+        "mount_it() { %s \"$1\"; }; mkdir -p '%s' && mount_it '%s' && "
+        "H=%s && %s && exec '%s' %s sh -c \"cut -d' ' -f5 "
+        "/proc/self/mountinfo | grep cgroup\"",
+        mount_it, again, again, h->mount, prepare, stage_program(), words);
+
+    return run_program(NULL, WORDS("unshare", "--mount", "--propagation",
+                                   "private", "sh", "-c", script));
+}
+
+/* Cilium mounts version 2 once more: it is no second hierarchy. */
+static void a_second_mount_of_a_hierarchy_does_not_count(void **state)
+{
+    static const char *const words[] = {
+        "-q", "-q --memory 64M --pids-limit 20 --cpus 0.5"};
+    char *again = format("%s/again", scratch());
+    char *list = "cut -d' ' -f5 /proc/self/mountinfo | grep cgroup";
+
+    (void)state;
+    keep_the_bridge();
+    for (size_t i = 0; i < COUNT(words); i++) {
+        struct result once = i == 0 ? run_quiet("sh", "-c", list)
+                                    : run_quiet(LIMITS, "sh", "-c", list);
+        struct result twice = run_mounted_twice(again, "true", words[i]);
+        assert_status(twice, 0);
+        assert_text(twice.out, once.out);
+    }
+    /* Now the usual place is the second in the list. */
+    struct result result = run_mounted_twice(
+        again, "umount -l $H && mount_it $H", "--pids-limit 20");
+    assert_status(result, 0);
+    assert_contains(result.err, format("<%s/", hierarchy_of("pids")->mount));
+    assert_lacks(result.err, again);
+}
+
+static char *passed_on(const char *directory)
+{
+    return contents(format("%s/cgroup.subtree_control", directory));
+}
+
+/* Whoever manages the other directories is the only one to change them. */
+static void in_version_2_the_top_alone_changes_and_stays_so(void **state)
+{
+    (void)state;
+    const struct hierarchy *h = hierarchy_of("pids");
+
+    if (several_hierarchies()) {
+        assert_int_equal(h->version, 1);
+        return;
+    }
+    create(format("%s/cgroup.subtree_control", h->base), "-memory -pids -cpu",
+           0644);
+    assert_text(passed_on(h->base), "");
+    struct live live = start("--pids-limit", "20", READY("read line"));
+    assert_text(passed_on(h->base), "pids\n");
+    assert_text(passed_on(format("%s/mini-container", h->base)), "pids\n");
+    assert_text(passed_on(h->own), "");
+    assert_int_equal(write(live.in, "\n", 1), 1);
+    assert_status(finish(&live), 0);
+    assert_text(passed_on(h->base), "pids\n");
+    assert_is_gone(format("%s/mini-container", h->base));
+    assert_status(run_quiet(LIMITS, "true"), 0);
+    char *all = passed_on(h->base);
+    for (size_t i = 0; i < COUNT(controllers); i++)
+        assert_contains(all, controllers[i]);
+    pass_on_controllers();
+}
+
+/* The stage in a container of its own, whose root is the host's. */
+static struct result run_nested(const char *prepare, const char *options)
+{
+    char *root = format("%s/host", scratch()), *off = "-q";
+    char *script = format("%s /tmp/stage -q --rootfs /tmp/rootfs %s %s echo in",
+                          prepare, stage < 7 ? "" : "--network none", options);
+
+    if (stage >= 7)
+        off = "--network=none";
+    mkdir(root, 0755);
+    assert_return_code(mount("/", root, NULL, MS_BIND, NULL), errno);
+    struct result result = run_quiet(
+        off, LIMITS, "--rootfs", root, "-v",
+        format("%s:/tmp/stage", stage_program()), "-v",
+        format("%s:/tmp/rootfs", built("rootfs")), "sh", "-c", script);
+    assert_return_code(umount2(root, MNT_DETACH), errno);
+    assert_return_code(rmdir(root), errno);
+    return result;
+}
+
+/* Version 2 makes a cgroup without a limit as well. */
+static void a_container_in_a_container_has_limits_or_a_message(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    char *writable =
+        format("mount -o remount,bind,rw %s;", inner_directory("memory"));
+
+    struct result result = run_nested("", "-m 32M");
+    assert_status(result, 125);
+    assert_text(result.out, "");
+    assert_message(result, ": Read-only file system", "cgroups are read-only");
+    result = run_nested(writable, "-m 32M");
+    if (is_v1("memory")) {
+        assert_status(result, 0);
+        assert_text(result.out, "in\n");
+    } else {
+        assert_status(result, 125);
+        assert_message(result, "enable memory: Device or resource busy",
+                       "processes live in that cgroup");
+    }
+    result = run_nested(writable, "");
+    assert_status(result, 0);
+    assert_text(result.out, "in\n");
+    assert_host_unchanged(before);
 }
 
 static void two_containers_leave_each_other_alone(void **state)
@@ -1036,9 +1270,13 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_failing_write_of_the_parent_leaves_no_cgroup),
     cmocka_unit_test(the_next_run_removes_what_a_killed_parent_left),
     cmocka_unit_test(directories_of_others_are_left_alone),
-    cmocka_unit_test(a_directory_that_is_locked_is_left_alone),
-    cmocka_unit_test(the_cgroup_is_locked_while_the_container_lives),
-    cmocka_unit_test(a_directory_with_a_process_in_it_is_left_alone),
+    cmocka_unit_test(a_lock_on_the_cgroups_hinders_nobody),
+    cmocka_unit_test(a_directory_with_a_process_below_it_is_left_alone),
+    cmocka_unit_test(an_old_directory_of_the_same_pid_is_no_obstacle),
+    cmocka_unit_test(cgroups_that_the_container_made_go_as_well),
+    cmocka_unit_test(a_second_mount_of_a_hierarchy_does_not_count),
+    cmocka_unit_test(in_version_2_the_top_alone_changes_and_stays_so),
+    cmocka_unit_test(a_container_in_a_container_has_limits_or_a_message),
     cmocka_unit_test(two_containers_leave_each_other_alone),
     cmocka_unit_test(many_at_once_do_not_disturb_each_other),
     SHARED_TESTS,

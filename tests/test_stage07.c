@@ -1003,6 +1003,8 @@ static void a_foreign_link_of_our_name_is_refused_and_untouched(void **state)
         assert_text(result.out, "");
         assert_message(result, "link " BRIDGE " exists and is not ours",
                        "--network none");
+        char *first = strstr(result.err, "exists and is not ours");
+        assert_null(strstr(first + 1, "exists and is not ours"));
         assert_host_unchanged(before);
         assert_status(run_quiet("--network", "none", "true"), 0);
         on_host("ip link delete " BRIDGE);
