@@ -14,8 +14,8 @@ ALL_CFLAGS = -std=gnu11 -MMD -MP $(WARNINGS) $(CFLAGS)
 
 # The calls that common/narrate.c stands in for, see common/narrate.h.
 CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_mount \
-         mount_setattr close_range sethostname chdir chroot mknod symlink \
-         kill waitpid execve
+         mount_setattr close_range sethostname setdomainname setsid setgroups \
+         keyctl chdir chroot mknod symlink kill waitpid execve
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
 # Stage 7 alone needs libmnl, and what is built on it.

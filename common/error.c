@@ -13,6 +13,8 @@
 
 char program_name[16] = "container";
 bool in_container;
+const char *line_end = "\n";
+int command_status = -1;
 
 /* One write(2) a message, so that two processes never share a line. */
 static void print_message(const char *format, va_list args, const char *reason,
@@ -25,9 +27,9 @@ static void print_message(const char *format, va_list args, const char *reason,
     char what[1024];
 
     vsnprintf(what, sizeof(what), format, args);
-    dprintf(STDERR_FILENO, "%s: %s%s%s%s%s\n", program_name, what,
-            reason ? ": " : "", reason ? reason : "", hint ? "\n  hint: " : "",
-            hint ? hint : "");
+    dprintf(STDERR_FILENO, "%s: %s%s%s%s%s%s%s", program_name, what,
+            reason ? ": " : "", reason ? reason : "", hint ? line_end : "",
+            hint ? "  hint: " : "", hint ? hint : "", line_end);
 }
 
 static _Noreturn void end(int status)
@@ -35,7 +37,7 @@ static _Noreturn void end(int status)
     if (in_container)
         _exit(status);
     end_container();
-    exit(status);
+    exit(command_status == -1 ? status : command_status);
 }
 
 void die(const char *format, ...)
