@@ -167,11 +167,24 @@ static bool is_dropped(int signal)
     return dropped;
 }
 
+static void kill_container(void)
+{
+    end_typing();
+    kill(container_pid, SIGKILL);
+}
+
 static void kill_dropped(int signal)
 {
     narrate_note("PID 1 has no handler for signal %d: the kernel drops it",
                  signal);
-    kill(container_pid, SIGKILL);
+    kill_container();
+}
+
+/* Before setsid(2) the container's first process has no group of its own. */
+static void kill_group(pid_t group, int signal)
+{
+    if (kill(-group, signal) == -1)
+        kill(group, signal);
 }
 
 /* Ctrl-Z. Stops the container, which from outside cannot be refused, then this
@@ -181,14 +194,14 @@ static void stop(pid_t job)
 {
     sigset_t stops;
 
-    kill(-container_pid, SIGSTOP);
+    kill_group(container_pid, SIGSTOP);
     restore_terminal();
     sigemptyset(&stops);
     sigaddset(&stops, SIGTSTP);
     kill(job, SIGTSTP);
     sigprocmask(SIG_UNBLOCK, &stops, NULL);
     sigprocmask(SIG_SETMASK, &held, NULL);
-    kill(-container_pid, SIGCONT);
+    kill_group(container_pid, SIGCONT);
     take_terminal();
 }
 
@@ -220,13 +233,15 @@ static void forward(int signal, int code)
 
     if (deadline && (signal == SIGTERM || signal == SIGINT)) {
         narrate_note("told to stop once more: no more grace");
-        kill(container_pid, SIGKILL);
+        kill_container();
         return;
     }
     if (group == container_pid && is_dropped(signal))
         kill_dropped(signal);
+    else if (key)
+        kill_group(group, signal);
     else
-        kill(key ? -group : group, signal);
+        kill(group, signal);
     if (signal == SIGTERM && !deadline)
         deadline = now_ms() + STOP_GRACE_MS;
 }
@@ -288,7 +303,7 @@ int wait_for_container(pid_t pid)
         relay_terminal(fds + 2, judge_key);
         if (deadline && now_ms() >= deadline) {
             narrate_note("still there after %d seconds", STOP_GRACE_MS / 1000);
-            kill(pid, SIGKILL);
+            kill_container();
             deadline = 0;
         }
         int timeout = watch_terminal(fds + 2);

@@ -147,6 +147,13 @@ void restore_terminal(void)
     line_end = "\n";
 }
 
+void end_typing(void)
+{
+    restore_terminal();
+    whole = false;
+    keyboard = -1;
+}
+
 /* Opened once more, so that O_NONBLOCK is ours alone: the shell has the same
  * description. */
 static int open_again(int fd)
@@ -236,26 +243,39 @@ static int signal_of_key(const struct termios *modes, char key)
     return 0;
 }
 
-static void read_typed(bool (*judge)(int signal))
+/* One key at a time: what is typed behind one that ends the container is for
+ * the caller's shell. */
+static void read_keys(bool (*judge)(int signal))
 {
-    char keys[sizeof(typed.bytes)];
-    ssize_t n = read(keyboard, keys, sizeof(keys) - 1);
+    struct termios modes;
+    ssize_t n = 0;
+    char key;
+
+    if (tcgetattr(master, &modes) == -1)
+        return;
+    while (keyboard != -1 && typed.length < sizeof(typed.bytes) &&
+           (n = read(keyboard, &key, 1)) == 1) {
+        int signal = signal_of_key(&modes, key);
+        if (!signal || tcgetpgrp(master) != first || judge(signal))
+            typed.bytes[typed.length++] = key;
+        if (!raw || keyboard == STDIN_FILENO) /* a read could block */
+            return;
+    }
+    if (n == 0 || (n == -1 && errno == EIO && in_foreground()))
+        hang_up();
+}
+
+/* A read that does not end with a newline was ended by Ctrl-D. */
+static void read_line(void)
+{
+    ssize_t n = read(keyboard, typed.bytes, sizeof(typed.bytes) - 1);
     struct termios modes;
 
-    if ((n == 0 && raw) || (n == -1 && errno == EIO && in_foreground())) {
-        hang_up();
-        return;
-    }
     if (n == -1 || tcgetattr(master, &modes) == -1)
         return;
-    /* In lines, a read that does not end with one was ended by Ctrl-D. */
-    if (!raw && modes.c_lflag & ICANON && (n == 0 || keys[n - 1] != '\n'))
-        keys[n++] = (char)modes.c_cc[VEOF];
-    for (ssize_t i = 0; i < n; i++) {
-        int signal = raw ? signal_of_key(&modes, keys[i]) : 0;
-        if (!signal || tcgetpgrp(master) != first || judge(signal))
-            typed.bytes[typed.length++] = keys[i];
-    }
+    if (modes.c_lflag & ICANON && (n == 0 || typed.bytes[n - 1] != '\n'))
+        typed.bytes[n++] = (char)modes.c_cc[VEOF];
+    typed.length = (size_t)n;
 }
 
 /* With standard output in a pipe, its reader may be a pager, which wants the
@@ -293,8 +313,10 @@ void relay_terminal(const struct pollfd fds[TERMINAL_FDS],
 {
     if (fds[1].revents & POLLHUP)
         hang_up();
+    else if (fds[1].revents && raw)
+        read_keys(judge);
     else if (fds[1].revents)
-        read_typed(judge);
+        read_line();
     if (master == -1)
         return;
     if (fds[0].revents)

@@ -53,4 +53,8 @@ void take_terminal(void);
 /* Gives the caller's terminal the modes back that it had. */
 void restore_terminal(void);
 
+/* The container is about to end: restores the terminal, and whatever is typed
+ * from now on is for whoever reads it next. */
+void end_typing(void);
+
 #endif
