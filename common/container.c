@@ -92,12 +92,14 @@ void wait_for_parent(struct container *container)
         narrate_held();
 }
 
-void move_channel(struct container *container, int fd)
+unsigned int keep_channel(struct container *container)
 {
-    if (container->channel[0] != fd &&
-        dup3(container->channel[0], fd, O_CLOEXEC) == -1)
+    const int kept = STDERR_FILENO + 1;
+
+    if (container->channel[0] != kept &&
+        dup3(container->channel[0], kept, O_CLOEXEC) == -1)
         die("dup3");
-    container->channel[0] = fd;
+    return (unsigned int)(container->channel[0] = kept);
 }
 
 bool open_terminal(const struct container *container)
@@ -256,11 +258,15 @@ static bool take_signal(int signals, int *status)
         return false;
     switch (info.ssi_signo) {
     case SIGCHLD:
-        waitid(P_PID, (id_t)container_pid, &ended, WEXITED | WNOHANG | WNOWAIT);
-        if (ended.si_pid != container_pid)
+        if (waitid(P_PID, (id_t)container_pid, &ended,
+                   WEXITED | WNOHANG | WNOWAIT) == -1)
+            die("waitid %d", container_pid);
+        if (ended.si_pid == 0)
             return false;
         drain_terminal(signals);
-        return waitpid(container_pid, status, WNOHANG) == container_pid;
+        if (waitpid(container_pid, status, WNOHANG) == -1)
+            die("waitpid %d", container_pid);
+        return true;
     case SIGTSTP:
         stop(getpid());
         return false;

@@ -29,9 +29,9 @@ struct container prepare_container(int stage, int argc, char *argv[]);
  * on. See socketpair(2). */
 void wait_for_parent(struct container *container);
 
-/* In the container: makes FD the descriptor of its socket, for a stage that
- * closes all others. */
-void move_channel(struct container *container, int fd);
+/* In the container: moves its socket to the descriptor behind the standard
+ * ones, for a stage that closes all others, and returns that. */
+unsigned int keep_channel(struct container *container);
 
 /* In the container: where the caller has a terminal, gives COMMAND one of its
  * own, see give_terminal(). Returns whether it did. */

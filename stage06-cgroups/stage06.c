@@ -65,9 +65,13 @@ static const struct device_row devices[] = {
 };
 
 static const char *const device_links[][2] = {
-    {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
-    {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
-    {"/dev/ptmx", "pts/ptmx"},          {NULL, NULL},
+    {"/dev/fd", "/proc/self/fd"},
+    {"/dev/stdin", "/proc/self/fd/0"},
+    {"/dev/stdout", "/proc/self/fd/1"},
+    {"/dev/stderr", "/proc/self/fd/2"},
+    {"/dev/ptmx", "pts/ptmx"},
+    {"/dev/console", "pts/0"},
+    {NULL, NULL},
 };
 
 /* What is written where, in version 1 and in version 2. N is the number that
@@ -179,8 +183,7 @@ static void mount_shm(void)
  * execve(2): --workdir /proc/self/fd/9 comes before it (CVE-2024-21626). */
 static void close_inherited_files(struct container *container)
 {
-    move_channel(container, STDERR_FILENO + 1);
-    if (close_range(STDERR_FILENO + 2, ~0U, 0) == -1)
+    if (close_range(keep_channel(container) + 1, ~0U, 0) == -1)
         die("close_range");
 }
 
