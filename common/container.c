@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +91,16 @@ void wait_for_parent(struct container *container)
         _exit(EXIT_SETUP);
     if (narrating)
         narrate_held();
+}
+
+/* The C library keeps two signals for itself and refuses to change them, but
+ * the kernel hands them on like the others. All zero is SIG_DFL. */
+void reset_signals(void)
+{
+    const long action[8] = {0};
+
+    for (int number = 1; number < NSIG; number++)
+        syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8);
 }
 
 unsigned int keep_channel(struct container *container)

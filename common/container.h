@@ -29,6 +29,10 @@ struct container prepare_container(int stage, int argc, char *argv[]);
  * on. See socketpair(2). */
 void wait_for_parent(struct container *container);
 
+/* In the container: gives all signals their default action, whatever the caller
+ * ignores. See execve(2) and signal(7). */
+void reset_signals(void);
+
 /* In the container: moves its socket to the descriptor behind the standard
  * ones, for a stage that closes all others, and returns that. */
 unsigned int keep_channel(struct container *container);

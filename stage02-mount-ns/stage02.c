@@ -40,8 +40,7 @@ static void leave_session(void)
 {
     if (setsid() == -1)
         die("setsid");
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL);
+    reset_signals();
     if (setgroups(0, NULL) == -1 && errno != EPERM)
         die("setgroups");
     if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS &&
