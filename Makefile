@@ -14,8 +14,8 @@ ALL_CFLAGS = -std=gnu11 -MMD -MP $(WARNINGS) $(CFLAGS)
 
 # The calls that common/narrate.c stands in for, see common/narrate.h.
 CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_mount \
-         mount_setattr close_range sethostname chdir chroot mknod symlink \
-         kill waitpid execve
+         mount_setattr close_range sethostname setdomainname setsid setgroups \
+         keyctl chdir chroot mknod symlink kill waitpid execve
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
 # Stage 7 alone needs libmnl, and what is built on it.
@@ -155,7 +155,7 @@ stage$(1): $$(BUILD)/stage$(2) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
 
 # The tests of a stage need no later one, which may be missing or broken.
 test$(1): $$(BUILD)/tests/test_stage$(2) $(3:%=$$(BUILD)/stage%) \
-    $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) rootfs
+    $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs
 	@$(SUDO)tests/run.sh $$<
 endef
 UP_TO :=
@@ -210,7 +210,7 @@ SUITE = $(TESTS:%=$(BUILD)/tests/test_%) \
     $(LATER:%="$(BUILD)/tests/test_% $(LAST)")
 
 .PHONY: test-programs test-needs test
-test-programs: $(TESTS:%=$(BUILD)/tests/test_%)
+test-programs: $(TESTS:%=$(BUILD)/tests/test_%) $(BUILD)/probe
 test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 
 test: test-needs
@@ -242,6 +242,11 @@ vm-test: vm-check $(if $(FOREIGN),,test-needs)
 	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
 	@$(if $(FOREIGN),,tests/test_vm.sh)
 	@ARCH="$(ARCH)" tests/vm.sh $(SUITE)
+
+# Static, since it is executed in the container's root.
+$(BUILD)/probe: $(BUILD)/tests/probe.o
+	@echo "  LINK  $@"
+	@$(call LINK,)
 
 $(BUILD)/tests/faults: $(BUILD)/tests/faults.o $(HARNESS)
 	@echo "  LINK  $@"

@@ -377,7 +377,11 @@ void report_cgroups(struct cgroup *all, const struct counter *counters,
         line = longer;
         comma = ",";
         if (n > 0 && oom)
-            warn("killed by the kernel: out of memory (limit %s)", limit);
+            warn("%s killed by the kernel: out of memory (limit %s)",
+                 command_status == EXIT_SIGNAL + SIGKILL
+                     ? "COMMAND was"
+                     : "COMMAND went on, another process was",
+                 limit);
     }
     if (*comma)
         narrate_note("%s", line);

@@ -16,35 +16,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { STOP_GRACE_SECONDS = 3 };
+enum { STOP_GRACE_MS = 3000 };
 
-static const int forwarded[] = {SIGINT,  SIGTERM, SIGHUP,
-                                SIGQUIT, SIGUSR1, SIGUSR2};
-
-static sigset_t held;     /* the signals above and SIGCHLD */
-static sigset_t original; /* the mask that COMMAND gets back */
-static mode_t file_mask;  /* and its umask */
+static sigset_t held;      /* what the parent reads from a signalfd */
+static mode_t file_mask;   /* COMMAND gets it back */
+static long long deadline; /* of a container that was told to stop; 0: none */
 
 /* What it points to is needed to the end, and reachable to the end: a leak
  * checker looks when main has returned. */
-static struct container prepared = {.pipe = {-1, -1}};
+static struct container prepared = {.channel = {-1, -1}};
 
 pid_t container_pid;
 
+/* Any signal would kill a parent that has a bridge to remove. SIGCHLD is
+ * wanted from a caller that ignores it as well, but not when a child stops. */
 static void hold_signals(void)
 {
-    sigemptyset(&held);
-    sigaddset(&held, SIGCHLD);
-    for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
-        sigaddset(&held, forwarded[i]);
-    if (sigprocmask(SIG_BLOCK, &held, &original) == -1)
+    struct sigaction child = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
+    struct sigaction callers;
+
+    sigaction(SIGCHLD, &child, NULL);
+    sigfillset(&held);
+    for (int number = 1; number < NSIG; number++)
+        if (sigaction(number, NULL, &callers) == 0 &&
+            callers.sa_handler == SIG_IGN)
+            sigdelset(&held, number);
+    if (sigprocmask(SIG_SETMASK, &held, NULL) == -1)
         die("sigprocmask");
-    /* A caller that ignores SIGCHLD would leave nothing to wait for. */
-    signal(SIGCHLD, SIG_DFL);
 }
 
 struct container prepare_container(int stage, int argc, char *argv[])
@@ -54,12 +60,11 @@ struct container prepare_container(int stage, int argc, char *argv[])
         prepared.cgroups = find_cgroups();
         remove_stale_cgroups(prepared.cgroups);
     }
-    if (pipe2(prepared.pipe, O_CLOEXEC) == -1)
-        die("pipe2");
-    if (prepared.pipe[0] <= STDERR_FILENO)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, prepared.channel))
+        die("socketpair");
+    if (prepared.channel[0] <= STDERR_FILENO)
         fail(EXIT_SETUP, "./run </dev/null instead of <&-",
              "standard input, output and error must be open");
-    save_terminal();
     hold_signals();
     file_mask = umask(0); /* modes are meant as they are written */
     return prepared;
@@ -67,14 +72,18 @@ struct container prepare_container(int stage, int argc, char *argv[])
 
 void wait_for_parent(struct container *container)
 {
-    struct pollfd end = {.fd = container->pipe[0]};
+    struct pollfd end = {.fd = container->channel[0]};
+    sigset_t none;
     char byte;
 
-    /* The parent keeps the writing end open as long as it lives. Once ours is
+    sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+        die("sigprocmask");
+    /* The parent keeps its end open as long as it lives. Once our copy of it is
      * closed, a dead parent means end of file; and if it died after it had
      * sent the byte, the end is seen behind the byte. */
-    close(container->pipe[1]);
-    ssize_t n = read(container->pipe[0], &byte, 1);
+    close(container->channel[1]);
+    ssize_t n = read(container->channel[0], &byte, 1);
     int ended = n == 1 ? poll(&end, 1, 0) : 1;
     if (n == -1 || ended == -1)
         die("wait for the parent");
@@ -82,19 +91,37 @@ void wait_for_parent(struct container *container)
         _exit(EXIT_SETUP);
     if (narrating)
         narrate_held();
-    if (sigprocmask(SIG_SETMASK, &original, NULL) == -1)
-        die("sigprocmask");
 }
 
-void release_container(struct container *container, pid_t pid)
+/* The C library keeps two signals for itself and refuses to change them, but
+ * the kernel hands them on like the others. All zero is SIG_DFL. */
+void reset_signals(void)
 {
-    if (lend_terminal(pid)) {
-        sigaddset(&held, SIGTSTP);
-        if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)
-            die("sigprocmask");
-    }
-    if (write(container->pipe[1], "", 1) != 1)
-        die("write to the container's pipe");
+    const long action[8] = {0};
+
+    for (int number = 1; number < NSIG; number++)
+        syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8);
+}
+
+unsigned int keep_channel(struct container *container)
+{
+    const int kept = STDERR_FILENO + 1;
+
+    if (container->channel[0] != kept &&
+        dup3(container->channel[0], kept, O_CLOEXEC) == -1)
+        die("dup3");
+    return (unsigned int)(container->channel[0] = kept);
+}
+
+bool open_terminal(const struct container *container)
+{
+    return give_terminal(container->channel[0]);
+}
+
+void release_container(const struct container *container)
+{
+    if (write(container->channel[1], "", 1) != 1)
+        die("write to the container's socket");
 }
 
 void end_container(void)
@@ -115,80 +142,201 @@ static unsigned long long signal_mask(const char *status, const char *name)
     return line ? strtoull(line + strlen(name), NULL, 16) : 0;
 }
 
-/* Whether the kernel drops SIGNAL for PID: it is the first process of a PID
- * namespace (NSpid: has two numbers, the last of them 1) and has no handler. */
-static bool is_dropped(pid_t pid, int signal)
+/* Whether PID has a use for SIGNAL: a handler, or it ignores it, or blocks it
+ * to take it by sigwait(3) or a signalfd(2). */
+static bool is_wanted(const char *status, int signal)
 {
-    char *path = xasprintf("/proc/%d/status", pid);
-    char *status = read_file(path);
-    const char *line = status ? strstr(status, "\nNSpid:") : NULL;
-    int outside = 0, inside = 0;
-    bool first = line && sscanf(line, "\nNSpid: %d %d", &outside, &inside) == 2;
-    unsigned long long wanted =
-        signal_mask(status, "\nSigCgt:") | signal_mask(status, "\nSigIgn:");
+    unsigned long long wanted = signal_mask(status, "\nSigCgt:") |
+                                signal_mask(status, "\nSigIgn:") |
+                                signal_mask(status, "\nSigBlk:");
 
-    if (first) {
-        const char *end = strchr(line + 1, '\n');
-        first = end && end[-1] == '1' && (end[-2] == '\t' || end[-2] == ' ');
-    }
-    free(status);
-    free(path);
-    return first && !(wanted & 1ULL << (signal - 1));
+    return wanted & 1ULL << (signal - 1);
 }
 
-/* Returns whether this was a request to stop that needs a grace time. */
-static bool forward(pid_t pid, const siginfo_t *info, bool stopping)
+/* Whether it is the first process of a PID namespace: NSpid: has two numbers,
+ * the last of them 1. */
+static bool is_first(const char *status)
 {
-    int signal = info->si_signo;
+    const char *line = status ? strstr(status, "\nNSpid:") : NULL;
+    int outside = 0, inside = 0;
 
-    if (stopping && (signal == SIGTERM || signal == SIGINT)) {
-        narrate_note("told to stop once more: no more grace");
-        kill(pid, SIGKILL);
+    if (!line || sscanf(line, "\nNSpid: %d %d", &outside, &inside) != 2)
+        return false;
+    const char *end = strchr(line + 1, '\n');
+    return end && end[-1] == '1' && (end[-2] == '\t' || end[-2] == ' ');
+}
+
+/* Whether SIGNAL has no effect on the container's first process: for SIGTSTP
+ * that it does not control jobs, for others that the kernel drops it. */
+static bool is_dropped(int signal)
+{
+    char *path = xasprintf("/proc/%d/status", container_pid);
+    char *status = read_file(path);
+    bool dropped =
+        (signal == SIGTSTP || is_first(status)) && !is_wanted(status, signal);
+
+    free(status);
+    free(path);
+    return dropped;
+}
+
+static void kill_container(void)
+{
+    end_typing();
+    kill(container_pid, SIGKILL);
+}
+
+static void kill_dropped(int signal)
+{
+    narrate_note("PID 1 has no handler for signal %d: the kernel drops it",
+                 signal);
+    kill_container();
+}
+
+/* Before setsid(2) the container's first process has no group of its own. */
+static void kill_group(pid_t group, int signal)
+{
+    if (kill(-group, signal) == -1)
+        kill(group, signal);
+}
+
+/* Ctrl-Z. Stops the container, which from outside cannot be refused, then this
+ * process with its whole job, JOB, or alone, and goes on once it is continued.
+ * A job that no shell controls is not stopped: the kernel drops SIGTSTP. */
+static void stop(pid_t job)
+{
+    sigset_t stops;
+
+    kill_group(container_pid, SIGSTOP);
+    restore_terminal();
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTSTP);
+    kill(job, SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &stops, NULL);
+    sigprocmask(SIG_SETMASK, &held, NULL);
+    kill_group(container_pid, SIGCONT);
+    take_terminal();
+}
+
+/* See relay_terminal(). */
+static bool judge_key(int signal)
+{
+    if (!is_dropped(signal))
         return true;
+    if (signal == SIGTSTP)
+        stop(0);
+    else
+        kill_dropped(signal);
+    return false;
+}
+
+static long long now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void forward(int signal, int code)
+{
+    /* From a key: it is meant for all of the foreground, as in a session. */
+    bool key = code == SI_KERNEL && (signal == SIGINT || signal == SIGQUIT);
+    pid_t group = key ? terminal_foreground(container_pid) : container_pid;
+
+    if (deadline && (signal == SIGTERM || signal == SIGINT)) {
+        narrate_note("told to stop once more: no more grace");
+        kill_container();
+        return;
     }
-    if (is_dropped(pid, signal)) {
-        narrate_note("PID 1 has no handler for signal %d: the kernel drops it",
-                     signal);
-        kill(pid, SIGKILL);
-        return stopping;
+    if (group == container_pid && is_dropped(signal))
+        kill_dropped(signal);
+    else if (key)
+        kill_group(group, signal);
+    else
+        kill(group, signal);
+    if (signal == SIGTERM && !deadline)
+        deadline = now_ms() + STOP_GRACE_MS;
+}
+
+/* Returns whether the container has ended; *STATUS is then its wait status. */
+static bool take_signal(int signals, int *status)
+{
+    struct signalfd_siginfo info;
+    siginfo_t ended = {.si_pid = 0};
+
+    if (read(signals, &info, sizeof(info)) != sizeof(info))
+        return false;
+    switch (info.ssi_signo) {
+    case SIGCHLD:
+        if (waitid(P_PID, (id_t)container_pid, &ended,
+                   WEXITED | WNOHANG | WNOWAIT) == -1)
+            die("waitid %d", container_pid);
+        if (ended.si_pid == 0)
+            return false;
+        drain_terminal(signals);
+        if (waitpid(container_pid, status, WNOHANG) == -1)
+            die("waitpid %d", container_pid);
+        return true;
+    case SIGTSTP:
+        stop(getpid());
+        return false;
+    case SIGCONT:
+    case SIGWINCH:
+        take_terminal();
+        return false;
+    case SIGPIPE:
+    case SIGURG:
+    case SIGTTIN:
+    case SIGTTOU:
+        return false;
+    default:
+        forward((int)info.ssi_signo, info.ssi_code);
+        return false;
     }
-    /* What a key of the terminal sent, the container has received as well:
-     * it is in the same process group, or its shell has seen to that. */
-    if (info->si_code != SI_KERNEL)
-        kill(pid, signal);
-    return stopping || signal == SIGTERM;
+}
+
+/* In milliseconds; -1: forever. */
+static int sooner(int timeout, long long at)
+{
+    long long left = at ? at - now_ms() : -1;
+
+    if (!at || (timeout != -1 && timeout < left))
+        return timeout;
+    return left > 0 ? (int)left : 0;
 }
 
 int wait_for_container(pid_t pid)
 {
-    struct timespec grace = {.tv_sec = STOP_GRACE_SECONDS};
-    bool stopping = false;
-    int status;
+    int signals = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK), status;
+    struct pollfd fds[2 + TERMINAL_FDS] = {
+        {.fd = signals, .events = POLLIN},
+        {.fd = prepared.channel[1], .events = POLLIN}};
 
-    for (;;) {
-        siginfo_t info;
-        int signal = sigtimedwait(&held, &info, stopping ? &grace : NULL);
-
-        if (signal == -1 && errno == EAGAIN) {
-            narrate_note("still there after %d seconds", STOP_GRACE_SECONDS);
-            kill(pid, SIGKILL);
-        } else if (signal == SIGCHLD) {
-            pid_t ended = waitpid(pid, &status, WNOHANG);
-            if (ended == -1)
-                die("waitpid %d", pid);
-            if (ended == pid)
-                break;
-        } else if (signal == SIGTSTP) {
-            stop_with_terminal();
-        } else if (signal > 0) {
-            stopping = forward(pid, &info, stopping);
+    if (signals == -1)
+        die("signalfd");
+    container_pid = pid;
+    do {
+        relay_terminal(fds + 2, judge_key);
+        if (deadline && now_ms() >= deadline) {
+            narrate_note("still there after %d seconds", STOP_GRACE_MS / 1000);
+            kill_container();
+            deadline = 0;
         }
-    }
+        int timeout = watch_terminal(fds + 2);
+        if (poll(fds, 2 + TERMINAL_FDS, sooner(timeout, deadline)) == -1 &&
+            errno != EINTR)
+            die("poll");
+        if (fds[1].revents) {
+            receive_terminal(prepared.channel[1], pid);
+            fds[1].fd = -1;
+        }
+    } while (!take_signal(signals, &status));
     container_pid = 0;
     restore_terminal();
-    if (WIFSIGNALED(status))
-        return EXIT_SIGNAL + WTERMSIG(status);
-    return WEXITSTATUS(status);
+    command_status = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status)
+                                         : WEXITSTATUS(status);
+    return command_status;
 }
 
 void exec_command(char *command[])

@@ -14,22 +14,35 @@
 struct container {
     struct options options;
     struct cgroup *cgroups; /* from stage 6: what this machine mounts */
-    int pipe[2];            /* the container waits at [0] for a byte from [1] */
+    int channel[2]; /* sockets: [0] is the container's, [1] the parent's */
 };
 
 /* Parses the command line of stage STAGE (see options.h), from stage 6 on finds
- * the cgroups and removes what a killed run left of them, opens the pipe and
- * holds back the signals that the parent will forward, so that none is lost
- * between clone(2) and wait_for_container(). Dies on failure. */
+ * the cgroups and removes what a killed run left of them, opens the sockets and
+ * holds back all signals, so that none is lost between clone(2) and
+ * wait_for_container(), and none kills a parent that has to clean up. Those
+ * that the caller ignores stay ignored. Dies on failure. */
 struct container prepare_container(int stage, int argc, char *argv[]);
 
 /* In the container: blocks until the parent calls release_container(). Ends
- * the process if the parent died before that. See pipe(7). */
+ * the process if the parent died before that. No signal is blocked from here
+ * on. See socketpair(2). */
 void wait_for_parent(struct container *container);
 
-/* In the parent: the container, whose first process is PID, may go on. It gets
- * the terminal, if there is one. */
-void release_container(struct container *container, pid_t pid);
+/* In the container: gives all signals their default action, whatever the caller
+ * ignores. See execve(2) and signal(7). */
+void reset_signals(void);
+
+/* In the container: moves its socket to the descriptor behind the standard
+ * ones, for a stage that closes all others, and returns that. */
+unsigned int keep_channel(struct container *container);
+
+/* In the container: where the caller has a terminal, gives COMMAND one of its
+ * own, see give_terminal(). Returns whether it did. */
+bool open_terminal(const struct container *container);
+
+/* In the parent: the container may go on. */
+void release_container(const struct container *container);
 
 /* In the parent: the first process of the container, as soon as clone(2) has
  * made it; 0 if there is none. */
@@ -39,12 +52,13 @@ extern pid_t container_pid;
  * until it is gone, so that its cgroup can be removed. */
 void end_container(void);
 
-/* In the parent: forwards signals to PID and waits for its end. SIGTERM means
- * stop: it is followed by SIGKILL after a grace time. A signal that PID 1 of a
- * PID namespace neither handles nor ignores is dropped by the kernel; the
- * container is then killed as the signal's default action would have done.
- * Returns the exit status for the parent: COMMAND's own, or 128 + N if signal
- * N killed it. See sigwaitinfo(2), waitpid(2), pid_namespaces(7). */
+/* In the parent: relays the container's terminal, forwards signals to PID and
+ * waits for its end. SIGTERM means stop: it is followed by SIGKILL after a
+ * grace time. A signal that PID 1 of a PID namespace neither handles, ignores
+ * nor blocks is dropped by the kernel; the container is then killed as the
+ * signal's default action would have done. Returns the exit status for the
+ * parent: COMMAND's own, or 128 + N if signal N killed it. See signalfd(2),
+ * waitpid(2), pid_namespaces(7). */
 int wait_for_container(pid_t pid);
 
 /* In the container: gives COMMAND the caller's umask and becomes COMMAND, see

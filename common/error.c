@@ -13,6 +13,8 @@
 
 char program_name[16] = "container";
 bool in_container;
+const char *line_end = "\n";
+int command_status = -1;
 
 /* One write(2) a message, so that two processes never share a line. What fails
  * in the set-up may fail again at the end: the same message is not repeated. */
@@ -30,9 +32,9 @@ static void print_message(const char *format, va_list args, const char *reason,
     if (strcmp(what, last) == 0)
         return;
     strcpy(last, what);
-    dprintf(STDERR_FILENO, "%s: %s%s%s%s%s\n", program_name, what,
-            reason ? ": " : "", reason ? reason : "", hint ? "\n  hint: " : "",
-            hint ? hint : "");
+    dprintf(STDERR_FILENO, "%s: %s%s%s%s%s%s%s", program_name, what,
+            reason ? ": " : "", reason ? reason : "", hint ? line_end : "",
+            hint ? "  hint: " : "", hint ? hint : "", line_end);
 }
 
 static _Noreturn void end(int status)
@@ -40,7 +42,7 @@ static _Noreturn void end(int status)
     if (in_container)
         _exit(status);
     end_container();
-    exit(status);
+    exit(command_status == -1 ? status : command_status);
 }
 
 void die(const char *format, ...)

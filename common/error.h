@@ -22,6 +22,14 @@ extern char program_name[16];
 /* True in the cloned child, from its first instruction on. */
 extern bool in_container;
 
+/* What ends a line on standard error: "\r\n" while the terminal is raw. */
+extern const char *line_end;
+
+/* COMMAND's exit status, once it is known; before that -1. It is what the
+ * process then ends with, also if something fails while the parent cleans up.
+ */
+extern int command_status;
+
 /* Prints "stage02: MESSAGE: strerror(errno)", then a hint if hints.c knows one
  * for this call and errno, and ends the process with status 125. The first
  * word of MESSAGE is the call or option that failed, the rest its object.

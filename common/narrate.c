@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -238,8 +239,8 @@ static void print(const struct line *line)
 {
     char text[sizeof(line->text) + 32];
     const char *who = in_container ? "container" : "host";
-    size_t length = (size_t)snprintf(text, sizeof(text), "[%s %d] %s\n", who,
-                                     getpid(), line->text);
+    size_t length = (size_t)snprintf(text, sizeof(text), "[%s %d] %s%s", who,
+                                     getpid(), line->text, line_end);
 
     if (holding && length <= sizeof(held) - held_length) {
         memcpy(held + held_length, text, length);
@@ -513,6 +514,63 @@ WRAP(int, sethostname, const char *name, size_t length)
         add(&line, "sethostname(");
         add_bytes(&line, name, length);
         add(&line, ", %zu", length);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(int, setdomainname, const char *name, size_t length)
+{
+    struct line line = {.length = 0};
+    int result = __real_setdomainname(name, length);
+
+    if (narrating) {
+        add(&line, "setdomainname(");
+        add_bytes(&line, name, length);
+        add(&line, ", %zu", length);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(pid_t, setsid, void)
+{
+    struct line line = {.length = 0};
+    pid_t result = __real_setsid();
+
+    if (narrating) {
+        add(&line, "setsid(");
+        finish(&line, result);
+    }
+    return result;
+}
+
+/* Of the two, only what the stages ask for: no groups, a new keyring. */
+WRAP(int, setgroups, size_t count, const gid_t *groups)
+{
+    struct line line = {.length = 0};
+    int result = __real_setgroups(count, groups);
+
+    if (narrating) {
+        add(&line, groups ? "setgroups(%zu, [...]" : "setgroups(%zu, NULL",
+            count);
+        finish(&line, result);
+    }
+    return result;
+}
+
+WRAP(long, keyctl, int operation, const char *name)
+{
+    struct line line = {.length = 0};
+    long result = syscall(SYS_keyctl, operation, name);
+
+    if (narrating) {
+        add(&line,
+            operation == KEYCTL_JOIN_SESSION_KEYRING
+                ? "keyctl(KEYCTL_JOIN_SESSION_KEYRING, "
+                : "keyctl(%d, ",
+            operation);
+        add_string(&line, name);
         finish(&line, result);
     }
     return result;

@@ -9,6 +9,7 @@
 #define COMMON_SYSCALLS_H
 
 #include <fcntl.h>
+#include <grp.h>
 #include <stdint.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -64,6 +65,13 @@ struct mount_attr {
 int mount_setattr(int dirfd, const char *path, unsigned int flags,
                   struct mount_attr *attr, size_t size);
 #endif
+
+/* keyctl(2) with the arguments of KEYCTL_JOIN_SESSION_KEYRING; NULL: a new
+ * keyring without a name. */
+#ifndef KEYCTL_JOIN_SESSION_KEYRING
+#define KEYCTL_JOIN_SESSION_KEYRING 1
+#endif
+long keyctl(int operation, const char *name);
 
 /* close_range(2), Linux 5.9: closes the descriptors FD to MAX_FD. */
 int close_range(unsigned int fd, unsigned int max_fd, int flags);

@@ -4,82 +4,342 @@
 
 #include "error.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
-static struct termios modes;
-static pid_t foreground = -1; /* its group before; -1: not ours to lend */
-static pid_t own_group;       /* the group in which the caller's shell put us */
-static pid_t lent_to = -1;    /* the container's group */
+enum { LOOK_AGAIN_MS = 100 };
 
-void save_terminal(void)
+/* Bytes that were read on one side and not yet written on the other. */
+struct flow {
+    char bytes[4096];
+    size_t length;
+};
+
+static struct flow typed, printed;
+static pid_t first;                 /* the container's first process */
+static int master = -1, slave = -1; /* its terminal, both ends */
+static int keyboard = -1, screen = -1;
+static bool whole; /* keyboard and screen: keys are passed on one by one */
+static bool raw;
+static struct termios before; /* the caller's modes, while raw */
+
+/* --- in the container ------------------------------------------------------
+ */
+
+static int find_terminal(void)
 {
-    pid_t group = tcgetpgrp(STDIN_FILENO);
+    static const int order[] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
 
-    own_group = getpgrp();
-    if (group == -1)
-        return;
-    if (group == own_group) {
-        if (tcgetattr(STDIN_FILENO, &modes) == 0)
-            foreground = group;
-        return;
-    }
-    /* In the background. A shell in a PID namespace cannot see that: process
-     * groups from outside look to it like 0, the terminal's and its own. It
-     * would take the terminal away from the caller's shell. So do as sh does
-     * for its own background jobs. */
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null == -1 || dup2(null, STDIN_FILENO) == -1)
-        die("open /dev/null");
-    close(null);
+    for (int i = 0; i < 3; i++)
+        if (isatty(order[i]))
+            return order[i];
+    return -1;
 }
 
-/* A process in the background is stopped (SIGTTOU) when it changes a terminal,
- * unless it blocks that. */
-static void set_foreground(pid_t group)
+/* Where the caller's terminal stays as it is, it echoes what is typed. */
+static void set_modes(int from, int to)
 {
-    sigset_t output, before;
+    struct winsize size;
+    struct termios modes, callers;
 
-    sigemptyset(&output);
-    sigaddset(&output, SIGTTOU);
-    sigprocmask(SIG_BLOCK, &output, &before);
-    tcsetpgrp(STDIN_FILENO, group);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (tcgetattr(to, &modes) == -1)
+        die("tcgetattr");
+    /* Otherwise a program has changed the modes for itself. */
+    if (tcgetattr(from, &callers) == 0 && callers.c_lflag & ICANON)
+        modes = callers;
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        modes.c_lflag &= ~(tcflag_t)ECHO;
+    if (tcsetattr(to, TCSANOW, &modes) == -1)
+        die("tcsetattr");
+    if (ioctl(from, TIOCGWINSZ, &size) == 0)
+        ioctl(to, TIOCSWINSZ, &size);
 }
 
-bool lend_terminal(pid_t pid)
+/* Space for one descriptor beside the one byte of a message. See cmsg(3). */
+union control {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+};
+
+static void send_descriptor(int channel, int fd)
 {
-    /* With output into a pipe, the reader of it may need the terminal. */
-    if (foreground == -1 || !isatty(STDOUT_FILENO) || setpgid(pid, pid) == -1)
+    union control control = {.header = {.cmsg_len = CMSG_LEN(sizeof(fd)),
+                                        .cmsg_level = SOL_SOCKET,
+                                        .cmsg_type = SCM_RIGHTS}};
+    struct iovec byte = {.iov_base = "", .iov_len = 1};
+    struct msghdr message = {.msg_iov = &byte,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    if (sendmsg(channel, &message, 0) == -1)
+        die("sendmsg to the parent");
+}
+
+bool give_terminal(int channel)
+{
+    int callers = find_terminal(), locked = 0;
+
+    if (callers == -1)
         return false;
-    lent_to = pid;
-    set_foreground(lent_to);
-    /* Refused to the leader of a session: then Ctrl-C reaches COMMAND alone. */
-    setpgid(0, lent_to);
+    int ours = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ours == -1 || ioctl(ours, TIOCSPTLCK, &locked) == -1)
+        die("open /dev/ptmx");
+    /* By the descriptor, since a path could lead to another devpts. */
+    int terminal = ioctl(ours, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal == -1 || ioctl(terminal, TIOCSCTTY, 0) == -1)
+        die("open the container's terminal");
+    set_modes(callers, terminal);
+    send_descriptor(channel, ours);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (isatty(fd) && dup2(terminal, fd) == -1)
+            die("dup2");
     return true;
 }
 
-void stop_with_terminal(void)
+/* --- in the parent: the caller's terminal ----------------------------------
+ */
+
+/* A terminal that is not the one of our session has no foreground. */
+static bool in_foreground(void)
 {
-    setpgid(0, own_group);
-    kill(getpid(), SIGSTOP);
-    set_foreground(lent_to);
-    setpgid(0, lent_to);
-    killpg(lent_to, SIGCONT);
+    pid_t group = tcgetpgrp(STDIN_FILENO);
+
+    return group == -1 || group == getpgrp();
+}
+
+void take_terminal(void)
+{
+    struct winsize size;
+    struct termios now;
+
+    if (master == -1)
+        return;
+    if (ioctl(find_terminal(), TIOCGWINSZ, &size) == 0)
+        ioctl(master, TIOCSWINSZ, &size);
+    if (!whole || !in_foreground() || tcgetattr(STDIN_FILENO, &now) == -1)
+        return;
+    if (!raw || now.c_lflag & ICANON)
+        before = now;
+    now = before;
+    cfmakeraw(&now);
+    if (tcsetattr(STDIN_FILENO, TCSANOW, &now) == -1)
+        return;
+    raw = true;
+    if (isatty(STDERR_FILENO))
+        line_end = "\r\n";
 }
 
 void restore_terminal(void)
 {
-    pid_t group = tcgetpgrp(STDIN_FILENO);
+    if (raw && in_foreground())
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    raw = false;
+    line_end = "\n";
+}
 
-    if (lent_to != -1)
-        setpgid(0, own_group);
-    if (foreground == -1 || group == -1)
+void end_typing(void)
+{
+    restore_terminal();
+    whole = false;
+    keyboard = -1;
+}
+
+/* Opened once more, so that O_NONBLOCK is ours alone: the shell has the same
+ * description. */
+static int open_again(int fd)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int again = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    return again == -1 ? fd : again;
+}
+
+void receive_terminal(int channel, pid_t pid)
+{
+    union control control;
+    char text;
+    struct iovec byte = {.iov_base = &text, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &byte,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+
+    if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1 ||
+        !CMSG_FIRSTHDR(&message))
         return;
-    if (group != foreground && group != lent_to && killpg(group, 0) == 0)
-        return; /* somebody else's by now: we were sent to the background */
-    set_foreground(foreground);
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
+    memcpy(&master, CMSG_DATA(&control.header), sizeof(master));
+    /* Held open: without it, reading fails while nobody inside has it open. */
+    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave == -1 || fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
+        die("open the container's terminal");
+    first = pid;
+    whole = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    screen = open_again(find_terminal());
+    if (isatty(STDIN_FILENO))
+        keyboard = open_again(STDIN_FILENO);
+    atexit(restore_terminal);
+    take_terminal();
+}
+
+/* --- in the parent: the relay ----------------------------------------------
+ */
+
+/* The caller's terminal is gone, and so is the container's. */
+static void hang_up(void)
+{
+    close(master);
+    close(slave);
+    master = slave = keyboard = -1;
+    typed.length = printed.length = 0;
+}
+
+/* Writes what can be written. If nobody can receive it any more, it is lost. */
+static void write_flow(struct flow *flow, int fd)
+{
+    ssize_t n = flow->length ? write(fd, flow->bytes, flow->length) : 0;
+
+    if (n == -1 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n == -1)
+        n = (ssize_t)flow->length;
+    flow->length -= (size_t)n;
+    memmove(flow->bytes, flow->bytes + n, flow->length);
+}
+
+/* Returns whether there was something. The container's terminal ends a line
+ * with a carriage return, and so does the caller's, unless it is raw. */
+static bool read_printed(void)
+{
+    char text[sizeof(printed.bytes)];
+    ssize_t n = printed.length ? 0 : read(master, text, sizeof(text));
+
+    for (ssize_t i = 0; i < n; i++)
+        if (raw || text[i] != '\r' || i + 1 == n || text[i + 1] != '\n')
+            printed.bytes[printed.length++] = text[i];
+    return n > 0;
+}
+
+/* What a key means to the container's terminal; 0: no signal. */
+static int signal_of_key(const struct termios *modes, char key)
+{
+    static const int keys[][2] = {
+        {VINTR, SIGINT}, {VQUIT, SIGQUIT}, {VSUSP, SIGTSTP}};
+
+    for (int i = 0; i < 3; i++)
+        if (modes->c_lflag & ISIG && key &&
+            (cc_t)key == modes->c_cc[keys[i][0]])
+            return keys[i][1];
+    return 0;
+}
+
+/* One key at a time: what is typed behind one that ends the container is for
+ * the caller's shell. */
+static void read_keys(bool (*judge)(int signal))
+{
+    struct termios modes;
+    ssize_t n = 0;
+    char key;
+
+    if (tcgetattr(master, &modes) == -1)
+        return;
+    while (keyboard != -1 && typed.length < sizeof(typed.bytes) &&
+           (n = read(keyboard, &key, 1)) == 1) {
+        int signal = signal_of_key(&modes, key);
+        if (!signal || tcgetpgrp(master) != first || judge(signal))
+            typed.bytes[typed.length++] = key;
+        if (!raw || keyboard == STDIN_FILENO) /* a read could block */
+            return;
+    }
+    if (n == 0 || (n == -1 && errno == EIO && in_foreground()))
+        hang_up();
+}
+
+/* A read that does not end with a newline was ended by Ctrl-D. */
+static void read_line(void)
+{
+    ssize_t n = read(keyboard, typed.bytes, sizeof(typed.bytes) - 1);
+    struct termios modes;
+
+    if (n == -1 || tcgetattr(master, &modes) == -1)
+        return;
+    if (modes.c_lflag & ICANON && (n == 0 || typed.bytes[n - 1] != '\n'))
+        typed.bytes[n++] = (char)modes.c_cc[VEOF];
+    typed.length = (size_t)n;
+}
+
+/* With standard output in a pipe, its reader may be a pager, which wants the
+ * keys one by one: they are ours only while the terminal gives whole lines. */
+static bool may_read_keys(void)
+{
+    struct termios now;
+
+    if (keyboard == -1 || !in_foreground())
+        return false;
+    return whole ? raw
+                 : tcgetattr(STDIN_FILENO, &now) == 0 && now.c_lflag & ICANON;
+}
+
+int watch_terminal(struct pollfd fds[TERMINAL_FDS])
+{
+    if (whole && raw != in_foreground())
+        raw ? restore_terminal() : take_terminal();
+    bool reading = may_read_keys();
+
+    fds[0] = (struct pollfd){.fd = master,
+                             .events = (short)((printed.length ? 0 : POLLIN) |
+                                               (typed.length ? POLLOUT : 0))};
+    fds[1] = (struct pollfd){.fd = reading && !typed.length ? keyboard : -1,
+                             .events = POLLIN};
+    fds[2] =
+        (struct pollfd){.fd = printed.length ? screen : -1, .events = POLLOUT};
+    /* No signal says that a job which runs is in the foreground again, or that
+     * a pager has ended. */
+    return keyboard != -1 && !reading ? LOOK_AGAIN_MS : -1;
+}
+
+void relay_terminal(const struct pollfd fds[TERMINAL_FDS],
+                    bool (*judge)(int signal))
+{
+    if (fds[1].revents & POLLHUP)
+        hang_up();
+    else if (fds[1].revents && raw)
+        read_keys(judge);
+    else if (fds[1].revents)
+        read_line();
+    if (master == -1)
+        return;
+    if (fds[0].revents)
+        read_printed();
+    write_flow(&typed, master);
+    write_flow(&printed, screen);
+}
+
+void drain_terminal(int signals)
+{
+    while (master != -1 && (printed.length || read_printed())) {
+        struct pollfd fds[] = {{.fd = screen, .events = POLLOUT},
+                               {.fd = signals, .events = POLLIN}};
+
+        write_flow(&printed, screen);
+        if (printed.length && (poll(fds, 2, -1) == -1 || !fds[0].revents))
+            return;
+    }
+}
+
+pid_t terminal_foreground(pid_t pid)
+{
+    pid_t group = master == -1 ? -1 : tcgetpgrp(master);
+
+    return group > 0 ? group : pid;
 }

@@ -14,7 +14,9 @@
 #define _GNU_SOURCE
 #include "../common/container.h"
 #include "../common/error.h"
+#include "../common/syscalls.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -31,12 +33,29 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
+/* What execve(2) would keep of the caller: the session, with its terminal and
+ * its process group, to which signals go as a whole; signals that it ignores;
+ * its groups, which root alone can leave; its keys, unless nobody has any. */
+static void leave_session(void)
+{
+    if (setsid() == -1)
+        die("setsid");
+    reset_signals();
+    if (setgroups(0, NULL) == -1 && errno != EPERM)
+        die("setgroups");
+    if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS &&
+        errno != EPERM)
+        die("keyctl");
+}
+
 /* The first process of the container: sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
     struct container *container = argument;
 
     die_with_parent(container);
+    leave_session();
+    open_terminal(container);
     exec_command(container->options.command);
 }
 
@@ -55,6 +74,6 @@ int main(int argc, char *argv[])
     if (pid == -1)
         die("clone");
 
-    release_container(&container, pid);
+    release_container(&container);
     return wait_for_container(pid);
 }

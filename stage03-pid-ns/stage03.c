@@ -14,10 +14,11 @@
 #define _GNU_SOURCE
 #include "../common/container.h"
 #include "../common/error.h"
+#include "../common/syscalls.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 
 #define STACK_SIZE (256UL * 1024)
@@ -30,6 +31,21 @@ static void die_with_parent(struct container *container)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
         die("prctl PR_SET_PDEATHSIG");
     wait_for_parent(container);
+}
+
+/* What execve(2) would keep of the caller: the session, with its terminal and
+ * its process group, to which signals go as a whole; signals that it ignores;
+ * its groups, which root alone can leave; its keys, unless nobody has any. */
+static void leave_session(void)
+{
+    if (setsid() == -1)
+        die("setsid");
+    reset_signals();
+    if (setgroups(0, NULL) == -1 && errno != EPERM)
+        die("setgroups");
+    if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS &&
+        errno != EPERM)
+        die("keyctl");
 }
 
 /* Propagation belongs to each mount, not to the namespace: MS_REC changes all
@@ -65,9 +81,11 @@ static int container_main(void *argument)
     struct container *container = argument;
 
     die_with_parent(container);
+    leave_session();
     make_mounts_private();
     mount_proc();
     mount_tmp();
+    open_terminal(container);
     exec_command(container->options.command);
 }
 
@@ -86,6 +104,6 @@ int main(int argc, char *argv[])
     if (pid == -1)
         die("clone");
 
-    release_container(&container, pid);
+    release_container(&container);
     return wait_for_container(pid);
 }

@@ -11,14 +11,13 @@
 #define _GNU_SOURCE
 #include "../common/container.h"
 #include "../common/error.h"
+#include "../common/syscalls.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #define STACK_SIZE (256UL * 1024)
 
@@ -30,6 +29,21 @@ static void die_with_parent(struct container *container)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
         die("prctl PR_SET_PDEATHSIG");
     wait_for_parent(container);
+}
+
+/* What execve(2) would keep of the caller: the session, with its terminal and
+ * its process group, to which signals go as a whole; signals that it ignores;
+ * its groups, which root alone can leave; its keys, unless nobody has any. */
+static void leave_session(void)
+{
+    if (setsid() == -1)
+        die("setsid");
+    reset_signals();
+    if (setgroups(0, NULL) == -1 && errno != EPERM)
+        die("setgroups");
+    if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS &&
+        errno != EPERM)
+        die("keyctl");
 }
 
 /* Propagation belongs to each mount, not to the namespace: MS_REC changes all
@@ -64,6 +78,8 @@ static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
         die("sethostname %s", name);
+    if (setdomainname("(none)", strlen("(none)")) == -1)
+        die("setdomainname");
 }
 
 /* System V objects are reached by keys, and CLONE_NEWIPC alone hides them.
@@ -94,12 +110,14 @@ static int container_main(void *argument)
     struct container *container = argument;
 
     die_with_parent(container);
+    leave_session();
     make_mounts_private();
     mount_proc();
     mount_tmp();
     set_hostname(container->options.hostname);
     mount_mqueue();
     mount_shm();
+    open_terminal(container);
     exec_command(container->options.command);
 }
 
@@ -119,6 +137,6 @@ int main(int argc, char *argv[])
     if (pid == -1)
         die("clone");
 
-    release_container(&container, pid);
+    release_container(&container);
     return wait_for_container(pid);
 }

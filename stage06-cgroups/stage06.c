@@ -24,9 +24,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #define STACK_SIZE (256UL * 1024)
 #define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -61,9 +59,13 @@ static const struct device_row devices[] = {
 };
 
 static const char *const device_links[][2] = {
-    {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
-    {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
-    {"/dev/ptmx", "pts/ptmx"},          {NULL, NULL},
+    {"/dev/fd", "/proc/self/fd"},
+    {"/dev/stdin", "/proc/self/fd/0"},
+    {"/dev/stdout", "/proc/self/fd/1"},
+    {"/dev/stderr", "/proc/self/fd/2"},
+    {"/dev/ptmx", "pts/ptmx"},
+    {"/dev/console", "pts/0"},
+    {NULL, NULL},
 };
 
 /* What is written where, in version 1 and in version 2. N is the number that
@@ -95,6 +97,21 @@ static void die_with_parent(struct container *container)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
         die("prctl PR_SET_PDEATHSIG");
     wait_for_parent(container);
+}
+
+/* What execve(2) would keep of the caller: the session, with its terminal and
+ * its process group, to which signals go as a whole; signals that it ignores;
+ * its groups, which root alone can leave; its keys, unless nobody has any. */
+static void leave_session(void)
+{
+    if (setsid() == -1)
+        die("setsid");
+    reset_signals();
+    if (setgroups(0, NULL) == -1 && errno != EPERM)
+        die("setgroups");
+    if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS &&
+        errno != EPERM)
+        die("keyctl");
 }
 
 /* Propagation belongs to each mount, not to the namespace: MS_REC changes all
@@ -129,6 +146,8 @@ static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
         die("sethostname %s", name);
+    if (setdomainname("(none)", strlen("(none)")) == -1)
+        die("setdomainname");
 }
 
 /* System V objects are reached by keys, and CLONE_NEWIPC alone hides them.
@@ -155,9 +174,9 @@ static void mount_shm(void)
 
 /* One open directory of the host leads out of the new root. Not left to
  * execve(2): --workdir /proc/self/fd/9 comes before it (CVE-2024-21626). */
-static void close_inherited_files(void)
+static void close_inherited_files(struct container *container)
 {
-    if (close_range(STDERR_FILENO + 1, ~0U, 0) == -1)
+    if (close_range(keep_channel(container) + 1, ~0U, 0) == -1)
         die("close_range");
 }
 
@@ -307,8 +326,9 @@ static int container_main(void *argument)
     struct container *container = argument;
 
     die_with_parent(container);
+    leave_session();
     join_cgroups(container->cgroups);
-    close_inherited_files();
+    close_inherited_files(container);
     make_mounts_private();
     prepare_etc(container->options.hostname, "127.0.1.1");
     open_volumes(container->options.volumes);
@@ -329,6 +349,7 @@ static int container_main(void *argument)
     if (container->options.workdir && chdir(container->options.workdir) == -1)
         die("chdir %s", container->options.workdir);
     check_working_directory();
+    open_terminal(container);
     exec_command(container->options.command);
 }
 
@@ -367,7 +388,7 @@ int main(int argc, char *argv[])
     if (pid == -1)
         die("clone");
 
-    release_container(&container, pid);
+    release_container(&container);
     int status = wait_for_container(pid);
     report_cgroups(container.cgroups, counters, container.options.memory_text);
     return status;

@@ -961,11 +961,12 @@ void container_never_runs_on_without_its_parent(void **state)
 static bool is_narrated(const char *line)
 {
     static const char *const calls[] = {
-        "clone(",       "prctl(",       "mount(",      "umount2(",
-        "pivot_root(",  "open_tree(",   "move_mount(", "mount_setattr(",
-        "close_range(", "sethostname(", "chdir(",      "chroot(",
-        "mknod",        "symlink",      "kill(",       "wait4(",
-        "execve(",      "clone3(",      "unshare(",
+        "clone(",       "prctl(",       "mount(",         "umount2(",
+        "pivot_root(",  "open_tree(",   "move_mount(",    "mount_setattr(",
+        "close_range(", "sethostname(", "chdir(",         "chroot(",
+        "mknod",        "symlink",      "kill(",          "wait4(",
+        "execve(",      "clone3(",      "unshare(",       "setsid(",
+        "setgroups(",   "keyctl(",      "setdomainname(",
     };
     const char *result = strrchr(line, '='), *path = strchr(line, '<');
 
@@ -1177,7 +1178,7 @@ void a_parent_that_fails_narrates_to_its_end(void **state)
         if (result.status != 0)
             assert_status(result, 125);
         assert_true(n < 100);
-    } while (!strstr(result.err, "write to the container's pipe"));
+    } while (!strstr(result.err, "write to the container's socket"));
     assert_contains(result.err, "] kill(");
     assert_contains(result.err, "] wait4(");
     assert_text(result.out, "");
@@ -1267,7 +1268,8 @@ int fail_each_call(const char *const calls[], char *const words[])
 void nothing_is_left_after_a_failure_of_any_call(void **state)
 {
     static const char *const calls[] = {
-        "pipe2",       "clone",         "prctl",     "mount",
+        "socketpair",  "clone",         "prctl",     "mount",
+        "setsid",      "setgroups",     "keyctl",    "setdomainname",
         "umount2",     "pivot_root",    "open_tree", "move_mount",
         "close_range", "mount_setattr", "mknodat",   "symlink",
         "mknod",       "symlinkat",     "chroot",    "chdir",
@@ -1275,8 +1277,8 @@ void nothing_is_left_after_a_failure_of_any_call(void **state)
     };
 
     (void)state;
-    /* pipe2, clone, prctl */
-    assert_true(fail_each_call(calls, WORDS(NULL)) >= 3);
+    /* socketpair, clone, prctl, setsid, setgroups, keyctl */
+    assert_true(fail_each_call(calls, WORDS(NULL)) >= 6);
 }
 
 /* COMMAND has no handler: what ends an ordinary process by default has to end

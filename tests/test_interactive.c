@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -150,10 +151,28 @@ static pid_t first_process(void)
     return container;
 }
 
-/* Whether the terminal's foreground process group is led by a program. */
+/* Field N of /proc/PID/stat: 6 is the session, 7 the terminal, 8 the process
+ * group in the foreground of that. */
+static int stat_field(pid_t pid, int n)
+{
+    const char *at = strrchr(contents(format("/proc/%d/stat", pid)), ')');
+
+    for (assert_non_null(at); n > 2 && at; n--)
+        at = strchr(at + 1, ' ');
+    assert_non_null(at);
+    return atoi(at);
+}
+
+/* The process group in the foreground of the container's own terminal. */
+static pid_t foreground(void)
+{
+    return stat_field(first_process(), 8);
+}
+
+/* Whether it is led by a program of that name. */
 static bool is_foreground(const void *name)
 {
-    pid_t group = tcgetpgrp(terminal.master);
+    pid_t group = foreground();
     char *program = group > 0 ? status_of(group, "Name") : NULL;
 
     return program && strcmp(program, name) == 0;
@@ -162,7 +181,17 @@ static bool is_foreground(const void *name)
 static pid_t wait_for_foreground(const char *name)
 {
     wait_until(is_foreground, name, format("%s is in the foreground", name));
-    return tcgetpgrp(terminal.master);
+    return foreground();
+}
+
+/* The container reads every key: the caller's terminal is raw. */
+static bool is_raw(const void *unused)
+{
+    struct termios now;
+
+    (void)unused;
+    assert_return_code(tcgetattr(terminal.master, &now), errno);
+    return !(now.c_lflag & (ICANON | ISIG | ECHO)) && !(now.c_oflag & OPOST);
 }
 
 static bool is_sleep(const void *pid)
@@ -281,7 +310,7 @@ static void ctrl_z_fg_and_bg_control_jobs(void **state)
     type_line("bg");
     expect(prompt());
     wait_until(is_running, &sleeper, "bg has continued the job");
-    assert_int_not_equal(tcgetpgrp(terminal.master), sleeper);
+    assert_int_not_equal(foreground(), sleeper);
     type_line("kill %1; wait; exit 5");
     expect("status is 5\r\n");
     assert_false(exists(sleeper));
@@ -300,6 +329,41 @@ static void window_size_arrives(void **state)
     expect("44 132\r\n");
 }
 
+static void tty_names_a_terminal_of_the_container(void **state)
+{
+    (void)state;
+    start_shell();
+    type_line("echo on $(tty) && test -c $(tty) && echo there$((1+1))");
+    expect("on /dev/pts/");
+    expect("there2");
+    if (stage < 5)
+        return;
+    type_line("echo seen$((2+1)) >/dev/console");
+    expect("seen3\r\n");
+}
+
+/* Not even to put a keystroke into it (TIOCSTI), which root can do through any
+ * descriptor of it. */
+static void no_descriptor_leads_to_the_callers_terminal(void **state)
+{
+    struct stat callers, ours;
+
+    (void)state;
+    start_shell();
+    pid_t container = first_process();
+    assert_return_code(stat(ptsname(terminal.master), &callers), errno);
+    for (int fd = 0; fd <= 2; fd++) {
+        char *path = format("/proc/%d/fd/%d", container, fd);
+        assert_return_code(stat(path, &ours), errno);
+        assert_true(S_ISCHR(ours.st_mode));
+        assert_false(ours.st_dev == callers.st_dev &&
+                     ours.st_ino == callers.st_ino);
+    }
+    assert_int_equal(stat_field(container, 6), container);
+    type_line("echo mine$((1+1)) >/dev/tty");
+    expect("mine2\r\n");
+}
+
 /* --- the terminal afterwards ---------------------------------------------- */
 
 static void terminal_comes_back_after_a_shell_killed_while_editing(void **state)
@@ -313,7 +377,6 @@ static void terminal_comes_back_after_a_shell_killed_while_editing(void **state)
     assert_return_code(tcgetattr(terminal.master, &editing), errno);
     if (stage >= 5) /* BusyBox edits lines itself, not every host's sh does */
         assert_int_not_equal(editing.c_lflag, terminal.modes.c_lflag);
-    assert_int_equal(tcgetpgrp(terminal.master), first_process());
     kill(first_process(), SIGKILL);
     expect("status is 137\r\n");
     assert_terminal_restored();
@@ -346,8 +409,6 @@ static void ctrl_c_ends_a_command_without_handler(void **state)
     assert_terminal_restored();
 }
 
-/* The terminal sends it to the parent and to the container. The parent is
- * stopped until COMMAND has handled it; one more from there would be seen. */
 static void ctrl_c_arrives_once_in_a_command_with_handler(void **state)
 {
     (void)state;
@@ -356,16 +417,59 @@ static void ctrl_c_arrives_once_in_a_command_with_handler(void **state)
                 "sleep 1000 & echo asleep; while [ -z \"$end\" ]; do "
                 "wait $!; done; kill $!; exit $n");
     expect("asleep");
-    pid_t parent = children_of(terminal.leader)[0];
-    kill(parent, SIGSTOP);
-    wait_until(is_stopped, &parent, "the parent is stopped");
+    wait_until(is_raw, NULL, "keys are the container's");
     type(CONTROL('C'));
     expect("got 1");
-    kill(parent, SIGCONT);
-    wait_until(has_no_signal, &parent, "the parent has taken its signal");
     kill(first_process(), SIGUSR1);
     expect("status is 1\r\n");
     assert_lacks(terminal.text, "got 2");
+}
+
+static void check_end_by(int number, int status)
+{
+    on_terminal("sh", "-c", "echo asleep; exec sleep 1000");
+    expect("asleep");
+    pid_t container = first_process();
+    wait_until(is_sleep, &container, "the container sleeps");
+    wait_until(is_raw, NULL, "the terminal is raw");
+    kill(children_of(terminal.leader)[0], number);
+    expect(format("status is %d\r\n", stage < 3 ? 128 + number : status));
+    assert_false(exists(container));
+    assert_terminal_restored();
+}
+
+static void terminal_modes_come_back_after_sigterm(void **state)
+{
+    (void)state;
+    check_end_by(SIGTERM, 128 + SIGKILL);
+}
+
+static void terminal_modes_come_back_after_sighup(void **state)
+{
+    (void)state;
+    check_end_by(SIGHUP, 128 + SIGKILL);
+}
+
+/* Each line of the parent begins in the first column. */
+static void messages_end_lines_while_the_terminal_is_raw(void **state)
+{
+    (void)state;
+    open_terminal((char *const[]){
+        "sh", "-c",
+        "\"$0\" sh -c 'trap \"\" USR1; echo as\"\"leep; read l'; read l",
+        stage_program(), NULL});
+    expect("asleep\r\n");
+    wait_until(is_raw, NULL, "the terminal is raw");
+    kill(children_of(terminal.leader)[0], SIGUSR1);
+    expect("SIGUSR1) = 0\r\n");
+}
+
+static void all_output_comes_before_the_end(void **state)
+{
+    (void)state;
+    on_terminal("sh", "-c", "seq 2000; echo the last");
+    expect("\r\n2000\r\nthe last\r\nstatus is 0\r\n");
+    assert_contains(terminal.text, "1\r\n2\r\n3\r\n4\r\n5\r\n");
 }
 
 /* --- in the background ---------------------------------------------------- */
@@ -376,17 +480,22 @@ static void start_bash(void)
     expect("in-container> "); /* the prompt of bash, here */
 }
 
-/* Its shell would take the terminal: from inside a PID namespace all process
- * groups outside look alike. */
-static void container_in_the_background_leaves_the_terminal_alone(void **state)
+/* Nobody tells a running job that it is in the foreground now. */
+static void container_in_the_background_gets_the_terminal_with_fg(void **state)
 {
     (void)state;
     start_bash();
-    type_line(format("'%s' -q &", stage_program()));
-    type_line("wait; echo still$((1+1))");
-    expect("still2");
+    type_line(format("'%s' -q sh -c 'read l; echo got $l' &", stage_program()));
+    expect("in-container> ");
+    type_line("echo still$((1+1))");
+    expect("still2\r\n");
     expect("in-container> ");
     assert_int_equal(tcgetpgrp(terminal.master), terminal.leader);
+    type_line("fg");
+    wait_until(is_raw, NULL, "the container has the terminal");
+    type_line("a line");
+    expect("got a line\r\n");
+    expect("in-container> ");
 }
 
 static void container_goes_on_in_the_background(void **state)
@@ -418,7 +527,32 @@ static void the_reader_of_a_pipe_keeps_the_terminal(void **state)
     expect("in-container> ");
 }
 
-/* The keys reach the parent as well: it stops, so that its shell goes on. */
+/* Standard output is a pipe: lines are passed on, and the end of input. */
+static void lines_are_passed_on_beside_a_pipe(void **state)
+{
+    (void)state;
+    start_bash();
+    type_line(format("'%s' -q sh -c 'while read l; do echo got $l; done; echo "
+                     "e''nd' | cat",
+                     stage_program()));
+    type_line("one");
+    expect("got one\r\n");
+    type("t");
+    type(CONTROL('D'));
+    type_line("wo");
+    expect("got two\r\n");
+    type(CONTROL('D'));
+    expect("end\r\n");
+    expect("in-container> ");
+    assert_lacks(terminal.text, "one\r\none"); /* echoed once */
+}
+
+static bool is_still(const void *pid)
+{
+    return is_stopped(pid) && is_stopped(children_of(*(const pid_t *)pid));
+}
+
+/* COMMAND has no job control: it stops with the parent, PID 1 or not. */
 static void ctrl_z_gives_the_terminal_back_until_fg(void **state)
 {
     (void)state;
@@ -427,15 +561,62 @@ static void ctrl_z_gives_the_terminal_back_until_fg(void **state)
                      stage_program()));
     expect("asleep\r\n");
     wait_for_foreground("sleep");
+    wait_until(is_raw, NULL, "keys are the container's");
+    pid_t parent = children_of(terminal.leader)[0];
     type(CONTROL('Z'));
     expect("Stopped");
     expect("in-container> ");
     assert_int_equal(tcgetpgrp(terminal.master), terminal.leader);
+    wait_until(is_still, &parent, "parent and container are stopped");
+    type_line("bg; echo a$((1+1))");
+    expect("a2");
+    expect("in-container> ");
+    pid_t container = first_process();
+    wait_until(is_running, &container, "the container goes on");
     type_line("fg");
-    wait_for_foreground("sleep");
+    wait_until(is_raw, NULL, "keys are the container's again");
     type(CONTROL('C'));
+    if (stage <
+        3) /* the kernel ends it, and keys may still be the container's */
+        expect("in-container> ");
     type_line("echo status is $?");
     expect(format("status is %d\r\n", 128 + (stage < 3 ? SIGINT : SIGKILL)));
+}
+
+/* The shell that started the script has to see the script stop. */
+static void ctrl_z_stops_a_script_that_runs_the_stage(void **state)
+{
+    (void)state;
+    start_bash();
+    type_line(format("sh -c '\"%s\" -q sh -c \"echo as\"\"leep; exec sleep "
+                     "1000\"; echo script sees $?'",
+                     stage_program()));
+    expect("asleep\r\n");
+    pid_t script = children_of(terminal.leader)[0];
+    pid_t container = children_of(children_of(script)[0])[0];
+    wait_until(is_sleep, &container, "the container sleeps");
+    wait_until(is_raw, NULL, "keys are the container's");
+    type(CONTROL('Z'));
+    expect("Stopped");
+    expect("in-container> ");
+    type_line("fg");
+    wait_until(is_raw, NULL, "keys are the container's again");
+    type(CONTROL('C'));
+    expect(format("sees %d\r\n", 128 + (stage < 3 ? SIGINT : SIGKILL)));
+}
+
+/* Nobody could continue it: the kernel stops no orphaned process group. */
+static void ctrl_z_without_a_shell_stops_nothing(void **state)
+{
+    (void)state;
+    open_terminal((char *const[]){stage_program(), "-q", "sh", "-c",
+                                  "echo asleep; read l; echo got $l; read l",
+                                  NULL});
+    expect("asleep\r\n");
+    wait_until(is_raw, NULL, "keys are the container's");
+    type(CONTROL('Z'));
+    type_line("word");
+    expect("got word\r\n");
 }
 
 #define INTERACTIVE(test) cmocka_unit_test_teardown(test, close_terminal)
@@ -450,14 +631,23 @@ int main(int argc, char *argv[])
         INTERACTIVE(ctrl_c_at_the_prompt_gives_a_new_prompt),
         INTERACTIVE(ctrl_z_fg_and_bg_control_jobs),
         INTERACTIVE(window_size_arrives),
+        INTERACTIVE(tty_names_a_terminal_of_the_container),
+        INTERACTIVE(no_descriptor_leads_to_the_callers_terminal),
         INTERACTIVE(terminal_comes_back_after_a_shell_killed_while_editing),
         INTERACTIVE(terminal_modes_come_back_after_a_killed_program),
         INTERACTIVE(ctrl_c_ends_a_command_without_handler),
         INTERACTIVE(ctrl_c_arrives_once_in_a_command_with_handler),
-        INTERACTIVE(container_in_the_background_leaves_the_terminal_alone),
+        INTERACTIVE(container_in_the_background_gets_the_terminal_with_fg),
         INTERACTIVE(container_goes_on_in_the_background),
         INTERACTIVE(the_reader_of_a_pipe_keeps_the_terminal),
+        INTERACTIVE(lines_are_passed_on_beside_a_pipe),
         INTERACTIVE(ctrl_z_gives_the_terminal_back_until_fg),
+        INTERACTIVE(ctrl_z_stops_a_script_that_runs_the_stage),
+        INTERACTIVE(ctrl_z_without_a_shell_stops_nothing),
+        INTERACTIVE(terminal_modes_come_back_after_sigterm),
+        INTERACTIVE(terminal_modes_come_back_after_sighup),
+        INTERACTIVE(messages_end_lines_while_the_terminal_is_raw),
+        INTERACTIVE(all_output_comes_before_the_end),
     };
 
     return test_main(argc, argv, 5, "interactive", tests,

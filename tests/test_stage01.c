@@ -8,10 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +82,32 @@ static void standard_error_of_command_is_the_callers(void **state)
     assert_text(result.err, "problem\n");
 }
 
+static void command_leads_a_session_without_terminal(void **state)
+{
+    (void)state;
+    struct live live = start(READY("read line"));
+    assert_int_equal(getsid(live.container), live.container);
+    assert_int_equal(getpgid(live.container), live.container);
+    assert_int_not_equal(run_quiet("sh", "-c", ": </dev/tty").status, 0);
+}
+
+static void lead_session(void *argument)
+{
+    (void)argument;
+    setsid();
+}
+
+static void a_signal_to_all_of_its_group_stays_inside(void **state)
+{
+    char *const args[] = {"sh", "-c", "\"$0\" -q sh -c 'kill -9 0'; echo alive",
+                          stage_program(), NULL};
+
+    (void)state;
+    struct result result = run_prepared(NULL, args, lead_session, NULL);
+    assert_status(result, 0);
+    assert_text(result.out, "alive\n");
+}
+
 /* --- what it gets from its caller ----------------------------------------- */
 
 /* PREPARE gets "/" as its argument. */
@@ -113,27 +142,85 @@ static void block_signals(void *argument)
     sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
-static void unblock_signals(void *argument)
+static void ignore_signals(void *argument)
 {
-    sigset_t set;
+    long action[8] = {(long)SIG_IGN};
 
     (void)argument;
-    sigemptyset(&set);
-    sigprocmask(SIG_SETMASK, &set, NULL);
+    for (int number = 1; number < NSIG; number++) /* signal(2) omits two */
+        syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8);
 }
 
-/* Bit N-1 stands for signal N. */
-static void signal_mask_of_command_is_the_callers(void **state)
+static void command_blocks_and_ignores_no_signal(void **state)
 {
-    char *show = "exec grep SigBlk /proc/self/status";
-    unsigned long long blocked =
-        1ULL << (SIGUSR1 - 1) | 1ULL << (SIGTERM - 1) | 1ULL << (SIGCHLD - 1);
+    char *show = "exec grep -E 'SigBlk|SigIgn' /proc/self/status";
+    char *none = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
 
     (void)state;
-    assert_text(run_with_prepare(unblock_signals, show).out,
-                "SigBlk:\t0000000000000000\n");
-    assert_text(run_with_prepare(block_signals, show).out,
-                format("SigBlk:\t%016llx\n", blocked));
+    assert_text(run_with_prepare(block_signals, show).out, none);
+    assert_text(run_with_prepare(ignore_signals, show).out, none);
+}
+
+static void join_groups(void *argument)
+{
+    gid_t groups[] = {1, 5, 100};
+
+    (void)argument;
+    if (setgroups(COUNT(groups), groups) == -1)
+        _exit(98);
+}
+
+static void command_is_in_no_group_of_the_caller(void **state)
+{
+    char *const caller[] = {"id", "-G", NULL};
+
+    (void)state;
+    assert_text(run_prepared(NULL, caller, join_groups, NULL).out,
+                "0 1 5 100\n");
+    assert_text(run_with_prepare(join_groups, "id -G").out, "0\n");
+}
+
+static void join_keyring(void *argument)
+{
+    (void)argument;
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "callers") == -1)
+        _exit(98);
+}
+
+/* The words with which COMMAND becomes tests/probe.c, ended by NULL. The tree
+ * may lie below /tmp. */
+static char **probe_words(char *first, char *second)
+{
+    char **words = calloc(7, sizeof(*words)), **end = words;
+    char *copy = format("%s/probe", scratch());
+    char *const cp[] = {"cp", built("probe"), copy, NULL};
+
+    assert_non_null(words);
+    assert_status(run_program(NULL, cp), 0);
+    *end++ = "-q";
+    if (stage >= 5) {
+        *end++ = "-v";
+        *end++ = format("%s:/tmp/probe", copy);
+    }
+    *end++ = stage < 5 ? copy : "/tmp/probe";
+    *end++ = first;
+    *end = second;
+    return words;
+}
+
+static void session_keyring_is_a_new_one(void **state)
+{
+    char *const caller[] = {built("probe"), "keyring", NULL};
+    char **words = probe_words("keyring", NULL);
+    char *args[8] = {stage_program()};
+
+    (void)state;
+    memcpy(args + 1, words, 6 * sizeof(*words));
+    assert_contains(run_prepared(NULL, caller, join_keyring, NULL).out,
+                    ";callers\n");
+    struct result result = run_prepared(NULL, args, join_keyring, NULL);
+    assert_contains(result.out, ";_ses\n");
+    free(words);
 }
 
 static void set_umask(void *argument)
@@ -231,7 +318,8 @@ static void check_forwarding(int number, const char *name)
     bool usr1 = number == SIGUSR1;
     char *const args[] = {
         "sh", "-c",
-        format("for s in INT TERM HUP QUIT USR1 USR2; do trap \"echo $s\" $s; "
+        format("for s in INT TERM HUP QUIT ALRM XCPU USR1 USR2; do trap \"echo "
+               "$s\" $s; "
                "done; trap 'end=1' %s; sleep 1000 & echo ready; "
                "while [ -z \"$end\" ]; do wait $!; done; kill $!; echo end; "
                "exit 42",
@@ -260,6 +348,74 @@ SIGNAL_TEST(sighup_arrives_in_command_once, HUP)
 SIGNAL_TEST(sigquit_arrives_in_command_once, QUIT)
 SIGNAL_TEST(sigusr1_arrives_in_command_once, USR1)
 SIGNAL_TEST(sigusr2_arrives_in_command_once, USR2)
+SIGNAL_TEST(sigalrm_arrives_in_command_once, ALRM)
+SIGNAL_TEST(sigxcpu_arrives_in_command_once, XCPU)
+
+/* COMMAND prints it if it gets it. */
+static void check_ignored(int number)
+{
+    struct live live =
+        start("sh", "-c",
+              "trap 'echo got it' HUP PIPE; trap 'end=1' USR1; sleep 1000 & "
+              "echo ready; while [ -z \"$end\" ]; do wait $!; done; kill $!; "
+              "exit 42");
+
+    kill(live.parent, number);
+    kill(live.parent, SIGUSR1);
+    struct result result = finish(&live);
+    assert_status(result, 42);
+    assert_text(result.out, "");
+}
+
+static void sigpipe_does_not_end_the_parent(void **state)
+{
+    (void)state;
+    check_ignored(SIGPIPE);
+}
+
+/* As under nohup(1), or for a background job of a shell without job control. */
+static void what_the_caller_ignores_is_not_forwarded(void **state)
+{
+    (void)state;
+    signal(SIGHUP, SIG_IGN);
+    check_ignored(SIGHUP);
+    signal(SIGHUP, SIG_DFL);
+}
+
+/* A signal that is blocked waits for sigwait(3): the kernel drops nothing. */
+static bool is_pending(const void *pid)
+{
+    char *text = status_of(*(const pid_t *)pid, "ShdPnd");
+
+    return text && strtoull(text, NULL, 16) == 1ULL << (SIGUSR1 - 1);
+}
+
+static void a_signal_that_command_blocks_does_not_end_it(void **state)
+{
+    char **words = probe_words("block", format("%d", SIGUSR1));
+    struct live live = start_with(words + 1);
+
+    (void)state;
+    free(words);
+    kill(live.parent, SIGUSR1);
+    wait_until(is_pending, &live.container, "the signal is pending");
+    assert_true(exists(live.container));
+}
+
+/* A second signal does not make the time until SIGKILL longer. */
+static void other_signals_do_not_stretch_the_grace_time(void **state)
+{
+    (void)state;
+    struct live live =
+        start("sh", "-c", "trap '' TERM HUP; echo ready; exec sleep 1000");
+
+    kill(live.parent, SIGTERM);
+    while (exists(live.container)) {
+        kill(live.parent, SIGHUP);
+        usleep(100000);
+    }
+    assert_status(finish(&live), 128 + SIGKILL);
+}
 
 /* The first one is handled and leads to nothing. The second one does not
  * arrive: SIGKILL comes instead. */
@@ -334,7 +490,11 @@ int main(int argc, char *argv[])
         cmocka_unit_test(standard_input_reaches_command),
         cmocka_unit_test(standard_error_of_command_is_the_callers),
         cmocka_unit_test(status_is_returned_even_if_the_caller_ignores_sigchld),
-        cmocka_unit_test(signal_mask_of_command_is_the_callers),
+        cmocka_unit_test(command_leads_a_session_without_terminal),
+        cmocka_unit_test(a_signal_to_all_of_its_group_stays_inside),
+        cmocka_unit_test(command_blocks_and_ignores_no_signal),
+        cmocka_unit_test(command_is_in_no_group_of_the_caller),
+        cmocka_unit_test(session_keyring_is_a_new_one),
         cmocka_unit_test(umask_of_command_is_the_callers),
         cmocka_unit_test(command_inherits_the_callers_descriptors_alone),
         cmocka_unit_test(a_plain_file_does_not_hide_a_command_behind_it),
@@ -345,6 +505,12 @@ int main(int argc, char *argv[])
         cmocka_unit_test(sigquit_arrives_in_command_once),
         cmocka_unit_test(sigusr1_arrives_in_command_once),
         cmocka_unit_test(sigusr2_arrives_in_command_once),
+        cmocka_unit_test(sigalrm_arrives_in_command_once),
+        cmocka_unit_test(sigxcpu_arrives_in_command_once),
+        cmocka_unit_test(sigpipe_does_not_end_the_parent),
+        cmocka_unit_test(what_the_caller_ignores_is_not_forwarded),
+        cmocka_unit_test(a_signal_that_command_blocks_does_not_end_it),
+        cmocka_unit_test(other_signals_do_not_stretch_the_grace_time),
         cmocka_unit_test(a_second_sigterm_ends_the_wait),
         cmocka_unit_test(first_process_dies_with_a_killed_parent),
         cmocka_unit_test(file_made_in_tmp_is_seen_outside_before_stage_2),

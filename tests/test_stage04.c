@@ -199,6 +199,21 @@ static void the_hostname_is_container_without_an_option(void **state)
     assert_name(run_quiet("sh", "-c", SHOW_NAME), "container");
 }
 
+static void the_nis_domain_is_not_the_callers(void **state)
+{
+    char before[65];
+
+    (void)state;
+    assert_return_code(getdomainname(before, sizeof(before)), errno);
+    assert_return_code(setdomainname("callers", 7), errno);
+    struct result result = run_quiet("cat", "/proc/sys/kernel/domainname");
+    struct result outside =
+        run_program(NULL, WORDS("cat", "/proc/sys/kernel/domainname"));
+    assert_return_code(setdomainname(before, strlen(before)), errno);
+    assert_text(result.out, "(none)\n");
+    assert_text(outside.out, "callers\n");
+}
+
 static void hostname_option_names_the_container(void **state)
 {
     (void)state;
@@ -523,6 +538,7 @@ int main(int argc, char *argv[])
     const struct CMUnitTest tests[] = {
         SHARED_TESTS,
         cmocka_unit_test(the_hostname_is_container_without_an_option),
+        cmocka_unit_test(the_nis_domain_is_not_the_callers),
         cmocka_unit_test(hostname_option_names_the_container),
         cmocka_unit_test(the_host_keeps_its_name_while_the_container_runs),
         cmocka_unit_test(a_name_that_command_sets_stays_in_the_container),

@@ -364,8 +364,8 @@ static void more_memory_than_the_limit_is_killed_and_reported(void **state)
     struct result result = run("--memory", "32M", HOG);
 
     assert_status(result, 128 + SIGKILL);
-    assert_contains(result.err,
-                    format("\nstage%02d: %s32M)\n", stage, OOM_MESSAGE));
+    assert_contains(result.err, format("\nstage%02d: COMMAND was %s32M)\n",
+                                       stage, OOM_MESSAGE));
     assert_contains(result.err, " OOM kills");
     assert_lacks(result.err, " 0 OOM kills");
 }
@@ -376,8 +376,8 @@ static void a_quiet_run_reports_it_as_well_and_says_no_more(void **state)
     struct result result = run_quiet("-m", "33554432", HOG);
 
     assert_status(result, 128 + SIGKILL);
-    assert_text(result.err,
-                format("stage%02d: %s33554432)\n", stage, OOM_MESSAGE));
+    assert_text(result.err, format("stage%02d: COMMAND was %s33554432)\n",
+                                   stage, OOM_MESSAGE));
 }
 
 static void a_child_that_is_killed_is_reported_as_well(void **state)
@@ -389,7 +389,8 @@ static void a_child_that_is_killed_is_reported_as_well(void **state)
 
     assert_status(result, 0);
     assert_text(result.out, "137\n");
-    assert_contains(result.err, OOM_MESSAGE "32M)");
+    assert_contains(result.err,
+                    "COMMAND went on, another process was " OOM_MESSAGE "32M)");
 }
 
 static void other_deaths_are_not_taken_for_it(void **state)

@@ -1027,6 +1027,28 @@ static void a_failure_of_any_call_leaves_no_network(void **state)
     assert_status(end(&other), 0);
 }
 
+/* One request after the other fails, those of the cleanup too. */
+static void an_error_while_leaving_keeps_the_status(void **state)
+{
+    int kept = 0;
+
+    (void)state;
+    for (int n = 1;; n++) {
+        struct result result =
+            run_failing(format("sendto:error=EIO:when=%d", n), false,
+                        WORDS("-q", "sh", "-c", "echo run; exit 7"));
+        if (!*result.out) {
+            assert_status(result, 125);
+            continue;
+        }
+        assert_status(result, 7);
+        if (!strstr(result.err, "stage07: "))
+            break; /* there is no such request */
+        kept++;
+    }
+    assert_true(kept > 0);
+}
+
 /* The parent is killed at each of its requests to the kernel, one after the
  * other: the next run finds a network that is made or removed by half. */
 static void a_parent_killed_at_any_request_is_mended(void **state)
@@ -1115,6 +1137,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_bridge_of_another_subnet_is_used_while_it_is_in_use),
     cmocka_unit_test(a_foreign_link_of_our_name_is_refused_and_untouched),
     cmocka_unit_test(a_failure_of_any_call_leaves_no_network),
+    cmocka_unit_test(an_error_while_leaving_keeps_the_status),
     cmocka_unit_test(a_parent_killed_at_any_request_is_mended),
     SHARED_TESTS,
     cmocka_unit_test(a_read_only_proc_sys_is_refused_and_leaves_no_bridge),
