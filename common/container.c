@@ -186,9 +186,9 @@ int wait_for_container(pid_t pid)
     }
     container_pid = 0;
     restore_terminal();
-    if (WIFSIGNALED(status))
-        return EXIT_SIGNAL + WTERMSIG(status);
-    return WEXITSTATUS(status);
+    command_status = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status)
+                                         : WEXITSTATUS(status);
+    return command_status;
 }
 
 void exec_command(char *command[])

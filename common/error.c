@@ -13,6 +13,7 @@
 
 char program_name[16] = "container";
 bool in_container;
+int command_status = -1;
 
 /* One write(2) a message, so that two processes never share a line. */
 static void print_message(const char *format, va_list args, const char *reason,
@@ -35,7 +36,7 @@ static _Noreturn void end(int status)
     if (in_container)
         _exit(status);
     end_container();
-    exit(status);
+    exit(command_status == -1 ? status : command_status);
 }
 
 void die(const char *format, ...)

@@ -22,6 +22,10 @@ extern char program_name[16];
 /* True in the cloned child, from its first instruction on. */
 extern bool in_container;
 
+/* The status of COMMAND once it has ended, -1 before. A failure after that is
+ * reported and does not change the status of this process. */
+extern int command_status;
+
 /* Prints "stage02: MESSAGE: strerror(errno)", then a hint if hints.c knows one
  * for this call and errno, and ends the process with status 125. The first
  * word of MESSAGE is the call or option that failed, the rest its object.

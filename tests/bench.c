@@ -300,7 +300,7 @@ static void add_all(void)
             continue;
         add("floor", v,
             text("%s/floor %s/rootfs %s %s /bin/true", build, build,
-                 limits ? directories : "-", net ? "10.88.15.250" : "-"));
+                 limits ? directories : "-", net ? "10.77.15.250" : "-"));
         add("stage07", v, text("%s/stage07 -q %s/bin/true", build, options[v]));
     }
     add_peers();

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define BRIDGE       "mini0"
-#define GATEWAY      "10.88.0.1"
+#define GATEWAY      "10.77.0.1"
 #define HOST_OUTSIDE "198.51.100.1" /* the host's address to the outside */
 #define OUTSIDE      "198.51.100.2"
 
@@ -383,15 +383,15 @@ static void the_address_is_of_the_subnet_and_the_route_leads_there(void **state)
 
     (void)state;
     char *text = inside("ip -4 -o addr show eth0");
-    char *at = strstr(text, "inet 10.88.");
+    char *at = strstr(text, "inet 10.77.");
     assert_non_null(at);
-    assert_int_equal(sscanf(at, "inet 10.88.%u.%u/20", &third, &fourth), 2);
+    assert_int_equal(sscanf(at, "inet 10.77.%u.%u/20", &third, &fourth), 2);
     assert_in_range(third, 0, 15);
     assert_in_range(fourth + 256 * third, 2, 4094);
-    assert_contains(text, "/20 brd 10.88.15.255");
+    assert_contains(text, "/20 brd 10.77.15.255");
     text = inside("ip route");
     assert_contains(text, "default via " GATEWAY " dev eth0");
-    assert_contains(text, "10.88.0.0/20 dev eth0");
+    assert_contains(text, "10.77.0.0/20 dev eth0");
     assert_lacks(inside("ip -6 -o addr"), "scope global");
 }
 
@@ -428,7 +428,7 @@ static void etc_hosts_has_the_address_and_the_name(void **state)
                             "-c ' 0% packet loss'; read line"));
     char *address = next_line(&live);
 
-    assert_int_equal(strncmp(address, "10.88.", 6), 0);
+    assert_int_equal(strncmp(address, "10.77.", 6), 0);
     assert_text(next_line(&live), format("%s\tweb", address));
     assert_text(next_line(&live), "1");
     assert_status(end(&live), 0);
@@ -485,7 +485,7 @@ static void a_server_of_the_host_sees_the_containers_own_address(void **state)
     assert_status(result, 0);
     char *client = client_of(&server);
     assert_text(result.out, format("%s\nhello\n", client));
-    assert_int_equal(strncmp(client, "10.88.", 6), 0);
+    assert_int_equal(strncmp(client, "10.77.", 6), 0);
     assert_string_not_equal(client, GATEWAY);
     assert_status(end(&first), 0);
 }
@@ -528,7 +528,7 @@ static void the_masquerade_rule_is_what_hides_the_container(void **state)
     pid_t outside = make_outside();
     int port;
 
-    on_host(format("nsenter --net=/proc/%d/ns/net ip route add 10.88.0.0/20 "
+    on_host(format("nsenter --net=/proc/%d/ns/net ip route add 10.77.0.0/20 "
                    "via " HOST_OUTSIDE,
                    outside));
     struct live first = start(READY("read line"));
@@ -538,7 +538,7 @@ static void the_masquerade_rule_is_what_hides_the_container(void **state)
     on_host("nft flush chain ip mini-container postrouting");
     server = start_server(outside, OUTSIDE, &port);
     assert_text(fetch_in_container(OUTSIDE, port).out, "hello\n");
-    assert_int_equal(strncmp(client_of(&server), "10.88.", 6), 0);
+    assert_int_equal(strncmp(client_of(&server), "10.77.", 6), 0);
     assert_status(end(&first), 0);
 }
 
@@ -703,19 +703,19 @@ static void a_subnet_that_the_host_uses_is_avoided(void **state)
     on_host("ip link add t0 type veth peer t1;"
             "echo 1 >/proc/sys/net/ipv6/conf/t0/disable_ipv6;"
             "ip link set t0 up; ip link set t1 up");
-    expect_subnet("10.88.");
-    on_host("ip address add 10.88.3.4/24 dev t0");
-    expect_subnet("172.30.");
-    on_host("ip address del 10.88.3.4/24 dev t0; ip route add 10.0.0.0/8 dev "
+    expect_subnet("10.77.");
+    on_host("ip address add 10.77.3.4/24 dev t0");
+    expect_subnet("172.16.");
+    on_host("ip address del 10.77.3.4/24 dev t0; ip route add 10.0.0.0/8 dev "
             "t0");
-    expect_subnet("172.30.");
-    on_host("ip route add 172.30.15.255 dev t0");
-    expect_subnet("192.168.1");
+    expect_subnet("172.16.");
+    on_host("ip route add 172.16.95.255 dev t0");
+    expect_subnet("198.18.");
     on_host("ip route del 10.0.0.0/8 dev t0");
-    expect_subnet("10.88.");
-    on_host("ip route add 10.89.0.0/16 dev t0; ip route add 10.88.16.0/20 dev "
+    expect_subnet("10.77.");
+    on_host("ip route add 10.76.0.0/16 dev t0; ip route add 10.77.16.0/20 dev "
             "t0; ip route add default dev t0; ip route add 0.0.0.0/1 dev t0");
-    expect_subnet("10.88.");
+    expect_subnet("10.77.");
 }
 
 static void no_free_subnet_is_an_error(void **state)
@@ -725,8 +725,8 @@ static void no_free_subnet_is_an_error(void **state)
             "echo 1 >/proc/sys/net/ipv6/conf/t0/disable_ipv6;"
             "echo 1 >/proc/sys/net/ipv6/conf/t1/disable_ipv6;"
             "ip link set t1 up; ip link set t0 up;"
-            "ip route add 10.88.0.0/16 dev t0; ip address "
-            "add 172.30.1.1/32 dev t0; ip route add 192.168.0.0/16 dev t0");
+            "ip route add 10.77.0.0/16 dev t0; ip address "
+            "add 172.16.81.1/32 dev t0; ip route add 198.18.0.0/15 dev t0");
     char *before = host_state();
     struct result result = run("echo", "run");
     assert_status(result, 125);
@@ -774,7 +774,7 @@ static void containers_started_at_once_have_distinct_addresses(void **state)
     struct live all = {.out = out[0]};
     for (int i = 0; i < AT_ONCE; i++) { /* all of them are alive */
         addresses[i] = next_line(&all);
-        assert_int_equal(strncmp(addresses[i], "10.88.", 6), 0);
+        assert_int_equal(strncmp(addresses[i], "10.77.", 6), 0);
         for (int j = 0; j < i; j++)
             assert_string_not_equal(addresses[i], addresses[j]);
     }
@@ -969,12 +969,12 @@ static void a_bridge_of_another_subnet_is_used_while_it_is_in_use(void **state)
 {
     (void)state;
     on_host("ip link add t0 type veth peer t1; ip link set t1 up;"
-            "ip link set t0 up; ip route add 10.88.0.0/16 dev t0");
+            "ip link set t0 up; ip route add 10.77.0.0/16 dev t0");
     struct live first = start(READY("read line"));
-    on_host("ip route del 10.88.0.0/16");
-    expect_subnet("172.30.");
+    on_host("ip route del 10.77.0.0/16");
+    expect_subnet("172.16.");
     assert_status(end(&first), 0);
-    expect_subnet("10.88.");
+    expect_subnet("10.77.");
 }
 
 static void a_foreign_link_of_our_name_is_refused_and_untouched(void **state)
