@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -184,7 +185,7 @@ static int read_port(const struct nlmsghdr *message, void *data)
     return read_link(message, &ports->links[ports->count++]);
 }
 
-bool has_live_port(const char *name)
+bool has_live_port(const char *name, unsigned int except)
 {
     static struct ports ports;
     struct nlmsghdr *request = new_request(RTM_GETLINK, NLM_F_DUMP);
@@ -196,7 +197,7 @@ bool has_live_port(const char *name)
     if (exchange(request, read_port, &ports) == -1)
         die("netlink get ports");
     for (size_t i = 0; i < ports.count; i++)
-        if (leads_somewhere(&ports.links[i]))
+        if (ports.links[i].index != except && leads_somewhere(&ports.links[i]))
             return true;
     return false;
 }
@@ -255,37 +256,44 @@ void remove_from_bridge(const char *name)
     perform(request, xasprintf("ip link set %s nomaster", name));
 }
 
-static void request_link_up(const char *name, char *what)
+static struct nlmsghdr *up_request(const char *name)
 {
     struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
     struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
 
     header->ifi_flags = header->ifi_change = IFF_UP;
-    perform(request, what);
+    return request;
 }
 
 void set_link_up(const char *name)
 {
-    request_link_up(name, xasprintf("ip link set %s up", name));
+    perform(up_request(name), xasprintf("ip link set %s up", name));
 }
 
 void set_link_up_in(pid_t pid, const char *name)
 {
-    char *path = xasprintf("/proc/%d/ns/net", pid);
-    int other = open(path, O_RDONLY | O_CLOEXEC);
+    char *what = xasprintf("nsenter -t %d -n ip link set %s up", pid, name);
+    /* Not by /proc/PID, which may show another PID namespace than ours. */
+    int other = (int)syscall(SYS_pidfd_open, pid, 0);
     int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
-    if (own == -1 || (other != -1 && setns(other, CLONE_NEWNET) == -1))
-        die("setns %s", path);
-    if (other != -1) {
-        request_link_up(
-            name, xasprintf("nsenter -t %d -n ip link set %s up", pid, name));
+    if (own == -1 || other == -1)
+        die("setns %d", pid);
+    int result = setns(other, CLONE_NEWNET);
+    if (result == 0) {
+        result = exchange(up_request(name), NULL, NULL);
+        int error = errno;
         if (setns(own, CLONE_NEWNET) == -1)
             die("setns /proc/self/ns/net");
-        close(other);
+        errno = error;
     }
+    if (result != -1)
+        narrate_note("%s", what);
+    else if (errno != ESRCH)
+        die("netlink %s", what);
+    close(other);
     close(own);
-    free(path);
+    free(what);
 }
 
 static void wait_until_active(const char *name)

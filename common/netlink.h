@@ -36,8 +36,9 @@ bool get_link(const char *name, struct link *link);
  * remove both ends. */
 bool leads_somewhere(const struct link *link);
 
-/* Whether the bridge NAME has a port that leads somewhere. */
-bool has_live_port(const char *name);
+/* Whether the bridge NAME has a port that leads somewhere, other than the one
+ * whose index is EXCEPT. */
+bool has_live_port(const char *name, unsigned int except);
 
 /* A bridge without ports, up. */
 void add_bridge(const char *name);

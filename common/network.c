@@ -48,7 +48,8 @@ enum bridge_state find_network(const char *bridge, struct network *network)
     struct first_address first = {.index = link.index};
     for_each_address(keep_first, &first);
     network->subnet = first.address ? first.address - 1 : 0;
-    network->state = has_live_port(bridge) ? BRIDGE_USED : BRIDGE_UNUSED;
+    network->state = has_live_port(bridge, network->port_index) ? BRIDGE_USED
+                                                                : BRIDGE_UNUSED;
     return network->state;
 }
 

@@ -27,8 +27,8 @@ struct network {
 };
 
 /* Looks for our bridge and reads its subnet, 0 if it has none yet. It is used
- * as long as a port of it leads to a living network namespace. Dies if the name
- * is taken by a link that is not ours. */
+ * as long as another port than ours leads to a living network namespace. Dies
+ * if the name is taken by a link that is not ours. */
 enum bridge_state find_network(const char *bridge, struct network *network);
 
 /* Chooses an address of the subnet that no other container has, and the name

@@ -98,7 +98,6 @@ static const struct counter counters[] = {
 
 #define BRIDGE "mini0"
 #define PREFIX 20 /* 4093 addresses; a bridge has 1023 ports */
-/* The first that the host has no route into is taken. */
 static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
                                       NULL};
 /* Masquerade what leaves the bridge; of what comes to it, let in answers. */
@@ -345,9 +344,10 @@ static void remove_bridge(void)
 static void leave_network(void)
 {
     lock_host();
-    unplug_port(&network);
     if (find_network(BRIDGE, &network) == BRIDGE_UNUSED)
         remove_bridge();
+    else
+        unplug_port(&network);
     unlock_host();
 }
 
@@ -355,9 +355,9 @@ static void leave_network(void)
 static void join_network(void)
 {
     lock_host();
-    atexit(leave_network);
     if (find_network(BRIDGE, &network) == BRIDGE_UNUSED)
         remove_bridge();
+    atexit(leave_network);
     if (network.state != BRIDGE_USED)
         make_bridge();
     enable_forwarding();

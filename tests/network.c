@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -53,7 +54,7 @@ static bool is_namespace_alive(int number)
     struct {
         struct nlmsghdr header;
         struct rtgenmsg message;
-        struct nlattr attribute;
+        struct nlattr attribute __attribute__((aligned(NLA_ALIGNTO)));
         int number;
     } request = {
         .header = {.nlmsg_len = sizeof(request),

@@ -369,9 +369,9 @@ static void the_container_has_lo_and_eth0_and_both_are_up(void **state)
 static void bridge_is_the_default(void **state)
 {
     (void)state;
-    assert_contains(run("true").err, "add " BRIDGE " type bridge");
+    assert_contains(run("true").err, "add " BRIDGE " up type bridge");
     assert_contains(run("--network=bridge", "true").err,
-                    "add " BRIDGE " type bridge");
+                    "add " BRIDGE " up type bridge");
     assert_status(run_quiet("--network", "none", "--network", "bridge", "ip",
                             "link", "show", "eth0"),
                   0);
@@ -405,7 +405,7 @@ static void the_host_has_a_bridge_with_one_port_a_container(void **state)
     assert_text(on_host("ip -o link show master " BRIDGE " | wc -l"), "1\n");
     struct live two = start(READY("read line"));
     assert_text(on_host("ip -o link show master " BRIDGE " | wc -l"), "2\n");
-    assert_text(sysctl_value("ipv4/ip_forward"), "1");
+    assert_text(sysctl_value("ipv4/conf/" BRIDGE "/forwarding"), "1");
     assert_status(end(&one), 0);
     assert_status(end(&two), 0);
 }
@@ -535,7 +535,7 @@ static void the_masquerade_rule_is_what_hides_the_container(void **state)
     struct child server = start_server(outside, OUTSIDE, &port);
     assert_text(fetch_in_container(OUTSIDE, port).out, "hello\n");
     assert_text(client_of(&server), HOST_OUTSIDE);
-    on_host("nft flush chain ip mini-container postrouting");
+    on_host("nft flush chain ip mini-container " BRIDGE "-nat");
     server = start_server(outside, OUTSIDE, &port);
     assert_text(fetch_in_container(OUTSIDE, port).out, "hello\n");
     assert_int_equal(strncmp(client_of(&server), "10.77.", 6), 0);
@@ -834,7 +834,7 @@ static void the_last_container_removes_it_all(void **state)
     assert_true(has_link(BRIDGE));
     assert_status(run_quiet("true"), 0);
     assert_true(has_link(BRIDGE));
-    assert_text(sysctl_value("ipv4/ip_forward"), "1");
+    assert_text(sysctl_value("ipv4/conf/" BRIDGE "/forwarding"), "1");
     struct result result = end(&two);
     assert_status(result, 0);
     assert_contains(result.out, " 0% packet loss");
@@ -852,11 +852,10 @@ static void forwarding_is_as_it_was_before(void **state)
         char *before = host_state();
         struct live one = start(READY("read line"));
         struct live two = start(READY("read line"));
-        assert_text(sysctl_value("ipv4/ip_forward"), "1");
-        assert_status(end(&one), 0);
-        assert_text(sysctl_value("ipv4/ip_forward"), "1");
-        assert_status(end(&two), 0);
         assert_text(sysctl_value("ipv4/ip_forward"), values[i]);
+        assert_status(end(&one), 0);
+        assert_text(sysctl_value("ipv4/conf/" BRIDGE "/forwarding"), "1");
+        assert_status(end(&two), 0);
         assert_host_unchanged(before);
     }
 }
@@ -986,11 +985,6 @@ static void a_foreign_link_of_our_name_is_refused_and_untouched(void **state)
         "ip address add 192.0.2.1/24 dev " BRIDGE,
         "ip link add " BRIDGE " type bridge; ip link set " BRIDGE
         " alias 'not ours'",
-        /* A bridge with an address of its own loses its carrier, a little
-         * later. */
-        "ip link add " BRIDGE " address 02:6d:69:6e:69:30 type bridge; ip link "
-        "set " BRIDGE " up; until ip link show " BRIDGE " | grep -q NO-CARRIER;"
-        "do sleep 0.01; done",
     };
 
     (void)state;
@@ -1013,7 +1007,7 @@ static void a_foreign_link_of_our_name_is_refused_and_untouched(void **state)
 static void a_failure_of_any_call_leaves_no_network(void **state)
 {
     static const char *const calls[] = {"sendto", "recvmsg", "bind",
-                                        "flock",  "pipe2",   NULL};
+                                        "setns",  "pipe2",   NULL};
     static const char *const inner[] = {"sendto", NULL};
 
     (void)state;
@@ -1021,7 +1015,7 @@ static void a_failure_of_any_call_leaves_no_network(void **state)
     assert_int_equal(fail_each_call(inner, WORDS("--network", "none")), 1);
     /* Beside another container, the host makes fewer calls than this one. */
     struct live other = start(READY("read line"));
-    assert_in_range(fail_each_call(inner, WORDS("--network", "bridge")), 4, 9);
+    assert_in_range(fail_each_call(inner, WORDS("--network", "bridge")), 3, 9);
     assert_status(end(&other), 0);
 }
 
