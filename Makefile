@@ -191,7 +191,7 @@ stages: $(PROGRAMS) $(BUILD)/escape
 
 .PHONY: rootfs
 rootfs: | $(SETUP)
-	@rootfs/build.sh $(BUILD)/rootfs
+	@rootfs/build.sh $(BUILD)/private/rootfs
 
 stage5: | $(BUILD)/escape
 $(BUILD)/escape: $(BUILD)/stage05-rootfs-chroot/escape.o

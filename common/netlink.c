@@ -253,7 +253,10 @@ void remove_from_bridge(const char *name)
     struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
 
     mnl_attr_put_u32(request, IFLA_MASTER, 0);
-    perform(request, xasprintf("ip link set %s nomaster", name));
+    if (exchange(request, NULL, NULL) != -1)
+        narrate_note("ip link set %s nomaster", name);
+    else if (errno != ENODEV)
+        die("netlink ip link set %s nomaster", name);
 }
 
 static struct nlmsghdr *up_request(const char *name)

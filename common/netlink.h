@@ -57,7 +57,9 @@ void set_link_up_in(pid_t pid, const char *name);
  * end of the link is up. Waits for that, a fifth of a second at most. */
 void wait_for_bridge(const char *bridge, const char *port);
 
+/* Nothing happens if there is no such link any more. */
 void remove_from_bridge(const char *name);
+
 void set_link_up(const char *name);
 void delete_link(const char *name);
 

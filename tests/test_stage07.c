@@ -490,6 +490,35 @@ static void a_server_of_the_host_sees_the_containers_own_address(void **state)
     assert_status(end(&first), 0);
 }
 
+/* While it is down it never does, and the parent asks 200 times. */
+static void command_waits_until_the_bridge_passes_packets(void **state)
+{
+    (void)state;
+    struct live live = start(READY("read line"));
+    char *trace = format("%s/trace", scratch());
+
+    assert_text(on_host("cat /sys/class/net/" BRIDGE "/brif/*/state"), "3\n");
+    assert_text(on_host("cat /sys/class/net/" BRIDGE "/operstate"), "up\n");
+    on_host("ip link set " BRIDGE " down");
+    on_host(format("strace -o %s -e trace=nanosleep,clock_nanosleep '%s' -q "
+                   "true",
+                   trace, stage_program()));
+    int asked = 0;
+    for (char *at = contents(trace); (at = strstr(at, "nanosleep(")); at++)
+        asked++;
+    assert_in_range(asked, 200, 400);
+    unlink(trace);
+    assert_status(end(&live), 0);
+}
+
+static void a_bridge_without_a_free_port_has_its_hint(void **state)
+{
+    (void)state;
+    assert_message(
+        run_failing("sendto:error=EXFULL:when=1", false, WORDS("-q", "true")),
+        "Exchange full", "1023 ports");
+}
+
 /* --- the outside ---------------------------------------------------------- */
 
 static void the_rules_are_there_until_the_last_container_ends(void **state)
@@ -580,10 +609,11 @@ static void others_behind_the_host_keep_their_addresses(void **state)
         neighbour, outside));
     struct live live = start(READY("read line"));
     struct child server = start_server(outside, OUTSIDE, &port);
-    assert_text(on_host(format("nsenter --net=/proc/%d/ns/net '%s' wget -q -O "
-                               "- http://" OUTSIDE ":%d/",
-                               neighbour, built("rootfs/bin/busybox"), port)),
-                "hello\n");
+    assert_text(
+        on_host(format("nsenter --net=/proc/%d/ns/net '%s' wget -q -O "
+                       "- http://" OUTSIDE ":%d/",
+                       neighbour, built("private/rootfs/bin/busybox"), port)),
+        "hello\n");
     assert_text(client_of(&server), "203.0.113.2");
     assert_status(end(&live), 0);
 }
@@ -670,15 +700,77 @@ static void a_forward_policy_of_drop_is_reported_and_opened(void **state)
     assert_text(client_of(&server), HOST_OUTSIDE);
 }
 
+/* A neighbour of the host that knows the way. */
+static void the_outside_reaches_no_port_of_a_container(void **state)
+{
+    (void)state;
+    pid_t outside = make_outside();
+    struct live live = start("sh", "-c",
+                             "echo ready; " ADDRESS "echo page >/tmp/page; "
+                             "exec httpd -f -p 80 -h /tmp");
+    char *address = next_line(&live);
+    char *fetch = format(
+        "nsenter --net=/proc/%d/ns/net '%s' wget -q -T 2 -O - http://%s/page "
+        "2>/dev/null || echo none",
+        outside, built("private/rootfs/bin/busybox"), address);
+
+    on_host(format("nsenter --net=/proc/%d/ns/net ip route add 10.77.0.0/20 "
+                   "via " HOST_OUTSIDE,
+                   outside));
+    web_address = address;
+    wait_until(is_page_there, "GET /page HTTP/1.0\r\n\r\n", "httpd answers");
+    assert_text(on_host(fetch), "none\n");
+    on_host("nft flush chain ip mini-container " BRIDGE "-forward");
+    assert_text(on_host(fetch), "page\n");
+}
+
+/* firewalld's table, and that of a distribution with iptables-nft. */
+static void a_chain_that_ends_by_refusing_all_is_reported(void **state)
+{
+    static const struct {
+        const char *table, *chain, *rule, *hint;
+    } rows[] = {
+        {"inet firewalld", "filter_FORWARD",
+         "reject with icmpx type admin-prohibited",
+         "firewall-cmd --zone=trusted"},
+        {"ip filter", "FORWARD", "counter drop",
+         "nft insert rule ip filter FORWARD iifname " BRIDGE " accept"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        on_host(format(
+            "nft add table %1$s; nft add chain %1$s %2$s '{ type filter hook "
+            "forward priority 10; policy accept; }';"
+            "nft add rule %1$s %2$s ct state established accept;"
+            "nft add rule %1$s %2$s %3$s",
+            rows[i].table, rows[i].chain, rows[i].rule));
+        struct result result = run_quiet("true");
+        assert_status(result, 0);
+        assert_message(result,
+                       format("chain %s of table %s has the last rule ",
+                              rows[i].chain, rows[i].table),
+                       rows[i].hint);
+        on_host(format("nft add chain %1$s other; nft add rule %1$s other "
+                       "iifname " BRIDGE " accept",
+                       rows[i].table));
+        assert_text(run_quiet("true").err, "");
+        on_host(format("nft delete table %s", rows[i].table));
+    }
+}
+
 static void other_policies_are_not_reported(void **state)
 {
     (void)state;
     on_host("nft add table ip filter; nft add chain ip filter FORWARD "
             "'{ type filter hook forward priority 0; policy accept; }';"
+            "nft add rule ip filter FORWARD ip daddr 192.0.2.1 drop;"
+            "nft add rule ip filter FORWARD iifname x reject;"
             "nft add chain ip filter INPUT "
             "'{ type filter hook input priority 0; policy accept; }';"
             "nft add chain ip filter OUT "
             "'{ type filter hook output priority 0; policy drop; }';"
+            "nft add rule ip filter OUT drop;"
             "nft add table ip6 filter; nft add chain ip6 filter FORWARD "
             "'{ type filter hook forward priority 0; policy drop; }'");
     struct result result = run_quiet("true");
@@ -821,6 +913,167 @@ static void links_of_the_host_called_veth_are_no_obstacle(void **state)
     on_host("ip link delete veth0");
 }
 
+/* --- the lock ------------------------------------------------------------- */
+
+/* What any user may open and lock is no lock of ours. */
+static void a_lock_that_any_user_can_take_stops_nobody(void **state)
+{
+    (void)state;
+    assert_text(on_host(format("exec 9</proc/self/ns/net; flock 9; "
+                               "'%s' -q echo run 9<&-",
+                               stage_program())),
+                "run\n");
+}
+
+/* SIGTERM and the other ends; the lock is held by somebody who is root. */
+static void a_wait_for_the_lock_has_a_message_and_an_end(void **state)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {{"TERM", SIGTERM}, {"INT", SIGINT}, {"HUP", SIGHUP}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(signals); i++) {
+        char *before = host_state(), *errors = format("%s/errors", scratch());
+        char *out = on_host(format(
+            "mkdir -m 700 /run/mini-container; exec 9</run/mini-container;"
+            "flock 9; : >%1$s; sh -c 'trap - INT; exec '%2$s' -q true' 2>%1$s "
+            "9<&- & until grep -q waiting %1$s; do sleep 0.02; done;"
+            "kill -%3$s $!; wait $!; echo $?; rmdir /run/mini-container",
+            errors, stage_program(), signals[i].name));
+        if (signals[i].number != SIGINT) /* ignored in a background job */
+            assert_text(out, format("%d\n", 128 + signals[i].number));
+        assert_contains(contents(errors),
+                        "holds /run/mini-container\n  hint: ");
+        unlink(errors);
+        assert_host_unchanged(before);
+    }
+}
+
+static void a_lock_that_others_could_hold_is_refused(void **state)
+{
+    static const char *const ways[] = {
+        "mkdir -m 755 /run/mini-container", "mkdir -m 770 /run/mini-container",
+        "mkdir -m 700 /run/mini-container; chown 65534 /run/mini-container",
+        "mkdir -m 700 /run/other; ln -s other /run/mini-container",
+        ": >/run/mini-container"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        on_host(ways[i]);
+        char *before = host_state();
+        struct result result = run("echo", "run");
+        assert_status(result, 125);
+        assert_text(result.out, "");
+        assert_contains(result.err, "lock /run/mini-container: ");
+        assert_host_unchanged(before);
+        on_host("rm -rf /run/mini-container /run/other");
+    }
+}
+
+static void a_lock_that_fails_is_reported_and_mended(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    struct result result = run_failing("flock:error=ENOLCK:when=1", false,
+                                       WORDS("-q", "echo", "run"));
+
+    assert_status(result, 125);
+    assert_text(result.out, "");
+    assert_contains(result.err, "lock /run/mini-container: ");
+    assert_status(run_quiet("true"), 0);
+    assert_host_unchanged(before);
+}
+
+/* --- the end -------------------------------------------------------------- */
+
+static void a_bridge_without_alias_is_ours(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    struct live live = start(READY("read line; exit 7"));
+
+    on_host("ip link set " BRIDGE " alias ''");
+    struct result result = end(&live);
+    assert_status(result, 7);
+    assert_text(result.err, "");
+    assert_host_unchanged(before);
+}
+
+static void a_failure_while_leaving_keeps_the_status(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    struct live live = start(READY("read line; exit 7"));
+
+    on_host("ip link set " BRIDGE " address 02:00:00:00:00:01");
+    struct result result = end(&live);
+    assert_status(result, 7);
+    assert_contains(result.err, "link " BRIDGE " exists and is not ours");
+    on_host("ip link set " BRIDGE " address 02:6d:69:6e:69:30");
+    assert_contains(inside("ping -c 1 -W 10 " GATEWAY), " 0% packet loss");
+    assert_host_unchanged(before);
+}
+
+/* The kernel clears PR_SET_PDEATHSIG when a process changes its user. */
+static void a_container_that_survives_its_parent_keeps_its_network(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    struct live live = start("su", "-s", "/bin/sh", "nobody", "-c",
+                             "echo ready; exec sleep 1000");
+    pid_t container = live.container;
+    char *ports = on_host("ip -o link show master " BRIDGE);
+
+    kill(live.parent, SIGKILL);
+    wait_until_gone(live.parent);
+    assert_true(exists(container));
+    assert_status(run_quiet("ping", "-c", "1", "-W", "10", GATEWAY), 0);
+    network_state(); /* waits until the second one's port has gone */
+    assert_text(on_host("ip -o link show master " BRIDGE), ports);
+    kill(container, SIGKILL);
+    wait_until_gone(container);
+    assert_status(run_quiet("true"), 0);
+    assert_host_unchanged(before);
+}
+
+/* Two parents that are PID 1 begin their search at the same address. */
+static void an_address_is_not_given_away_while_its_link_is_there(void **state)
+{
+    (void)state;
+    on_host(format("unshare --pid --fork '%1$s' -q sh -c '" ADDRESS
+                   "' >%2$s/first",
+                   stage_program(), scratch()));
+    char *first = contents(format("%s/first", scratch()));
+    unsigned int third, fourth;
+    assert_int_equal(sscanf(first, "10.77.%u.%u", &third, &fourth), 2);
+    on_host(
+        format("ip link add veth%u-%u type veth peer other", third, fourth));
+    char *second = on_host(format(
+        "unshare --pid --fork '%s' -q sh -c '" ADDRESS "'", stage_program()));
+    assert_string_not_equal(first, second);
+    on_host(format("ip link delete veth%u-%u", third, fourth));
+    unlink(format("%s/first", scratch()));
+}
+
+/* Somebody else in the network namespace keeps it, as an open connection may.
+ */
+static void a_namespace_that_outlives_its_container_is_unplugged(void **state)
+{
+    (void)state;
+    struct live first = start(READY("read line"));
+    struct live second = start(READY("read line"));
+    int port;
+    struct child server = start_server(second.container, "127.0.0.1", &port);
+
+    assert_status(end(&second), 0);
+    assert_text(on_host("ip -o link show master " BRIDGE " | wc -l"), "1\n");
+    assert_status(end(&first), 0);
+    assert_false(has_link(BRIDGE));
+    kill(server.pid, SIGKILL);
+}
+
 /* --- nothing stays -------------------------------------------------------- */
 
 static void the_last_container_removes_it_all(void **state)
@@ -872,13 +1125,90 @@ static void what_the_kernel_changes_with_forwarding_is_as_before(void **state)
     assert_host_unchanged(before);
 }
 
+static void forwarding_that_others_need_by_now_stays(void **state)
+{
+    (void)state;
+    make_outside();
+    struct live live = start(READY("read line"));
+
+    assert_text(sysctl_value("ipv4/ip_forward"), "0");
+    assert_text(sysctl_value("ipv4/conf/out0/forwarding"), "1");
+    set_sysctl("ipv4/ip_forward", "1");
+    assert_status(end(&live), 0);
+    assert_text(sysctl_value("ipv4/ip_forward"), "1");
+    assert_text(sysctl_value("ipv4/conf/out0/forwarding"), "1");
+    assert_text(on_host("ls /run"), "");
+}
+
+static void
+a_link_that_comes_later_forwards_for_the_next_container(void **state)
+{
+    (void)state;
+    struct live live = start(READY("read line"));
+    make_outside();
+
+    assert_contains(inside("ping -c 1 -W 10 " OUTSIDE), " 0% packet loss");
+    assert_text(sysctl_value("ipv4/conf/out0/forwarding"), "1");
+    assert_status(end(&live), 0);
+    assert_text(sysctl_value("ipv4/conf/out0/forwarding"), "0");
+}
+
 static void links_that_forwarded_alone_still_do(void **state)
 {
     (void)state;
+    make_outside();
+    set_sysctl("ipv4/conf/out0/forwarding", "1");
     set_sysctl("ipv4/conf/lo/forwarding", "1");
     char *before = host_state();
     assert_status(run_quiet("true"), 0);
     assert_host_unchanged(before);
+}
+
+static void a_table_of_our_name_that_is_not_ours_is_left_alone(void **state)
+{
+    (void)state;
+    on_host("nft add table ip mini-container; nft add chain ip mini-container "
+            "own; nft add rule ip mini-container own counter");
+    char *before = host_state();
+    struct result result = run_quiet("ping", "-c", "1", "-W", "10", GATEWAY);
+
+    assert_status(result, 0);
+    assert_message(result, "no NAT: table ip mini-container exists",
+                   "nft list table ip mini-container");
+    assert_host_unchanged(before);
+}
+
+static void our_own_table_of_a_killed_run_is_replaced(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    struct live live = start(READY("read line; exit 7"));
+
+    kill(live.parent, SIGKILL);
+    finish(&live);
+    on_host("ip link delete " BRIDGE);
+    struct result result = run_quiet("true");
+    assert_status(result, 0);
+    assert_text(result.err, "");
+    assert_host_unchanged(before);
+}
+
+static void what_a_failing_nft_said_is_reported(void **state)
+{
+    (void)state;
+    char *tool = format("%s/nft", scratch());
+
+    create(tool,
+           "#!/bin/sh\necho '/dev/stdin:1:1-5: Error: Out of order' >&2\n"
+           "exit 1\n",
+           0755);
+    struct result result =
+        run_program(NULL, WORDS("sh", "-c",
+                                format("PATH=%s:$PATH; exec '%s' -q true",
+                                       scratch(), stage_program())));
+    unlink(tool);
+    assert_status(result, 0);
+    assert_message(result, "no NAT: nft: Error: Out of order", "nf_tables");
 }
 
 static void foreign_rules_are_left_alone(void **state)
@@ -1108,6 +1438,24 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_foreign_link_of_our_name_is_refused_and_untouched),
     cmocka_unit_test(a_failure_of_any_call_leaves_no_network),
     cmocka_unit_test(a_parent_killed_at_any_request_is_mended),
+    cmocka_unit_test(a_lock_that_any_user_can_take_stops_nobody),
+    cmocka_unit_test(a_wait_for_the_lock_has_a_message_and_an_end),
+    cmocka_unit_test(a_lock_that_others_could_hold_is_refused),
+    cmocka_unit_test(a_lock_that_fails_is_reported_and_mended),
+    cmocka_unit_test(a_bridge_without_alias_is_ours),
+    cmocka_unit_test(a_failure_while_leaving_keeps_the_status),
+    cmocka_unit_test(a_container_that_survives_its_parent_keeps_its_network),
+    cmocka_unit_test(an_address_is_not_given_away_while_its_link_is_there),
+    cmocka_unit_test(a_namespace_that_outlives_its_container_is_unplugged),
+    cmocka_unit_test(forwarding_that_others_need_by_now_stays),
+    cmocka_unit_test(a_link_that_comes_later_forwards_for_the_next_container),
+    cmocka_unit_test(a_table_of_our_name_that_is_not_ours_is_left_alone),
+    cmocka_unit_test(our_own_table_of_a_killed_run_is_replaced),
+    cmocka_unit_test(what_a_failing_nft_said_is_reported),
+    cmocka_unit_test(the_outside_reaches_no_port_of_a_container),
+    cmocka_unit_test(a_chain_that_ends_by_refusing_all_is_reported),
+    cmocka_unit_test(command_waits_until_the_bridge_passes_packets),
+    cmocka_unit_test(a_bridge_without_a_free_port_has_its_hint),
     SHARED_TESTS,
     cmocka_unit_test(a_read_only_proc_sys_is_refused_and_leaves_no_bridge),
 };

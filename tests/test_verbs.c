@@ -25,7 +25,7 @@ static int copy_tree(void **state)
         "rm -rf '%1$s/tree' && mkdir -p '%1$s/tree/build/tests' && "
         "cd '%2$s' && cp -a Makefile doctor run setup.sh rootfs stage* common "
         "tests tools '%1$s/tree' && cd build && "
-        "cp -a common stage* libcommon.a escape rootfs '%1$s/tree/build' && "
+        "cp -a common stage* libcommon.a escape private '%1$s/tree/build' && "
         "cp -a tests/*.o tests/test_* '%1$s/tree/build/tests' && "
         "cd '%1$s/tree' && chown -R 0:0 . && "
         "printf '#!/bin/sh\\necho ran $*\\n' >tests/run.sh",
