@@ -379,6 +379,22 @@ static void report_nft(const char *output, int status)
     free(error);
 }
 
+static void remove_table(const char *bridge)
+{
+    /* All or nothing: where the chain is missing, the table stays. */
+    char *script = xasprintf("flush chain ip %s %s-nat\ndelete table ip %s\n",
+                             own_table, bridge, own_table);
+    int status;
+    char *output = run_nft(script, &status), *error = nft_error(output);
+
+    narrate_note("nft -f - removes table ip %s", own_table);
+    if (error && !strstr(error, "No such file or directory"))
+        warn("table ip %s stays: nft: %s", own_table, error);
+    free(script);
+    free(output);
+    free(error);
+}
+
 void load_nft_rules(const char *bridge, const char *rules, ...)
 {
     char *text;
@@ -394,7 +410,7 @@ void load_nft_rules(const char *bridge, const char *rules, ...)
     char *output = run_nft(script, &status);
     /* A run that was killed left it, or it is somebody else's. */
     if (!succeeded(status) && strstr(output, "File exists")) {
-        unload_nft_rules(bridge);
+        remove_table(bridge);
         free(output);
         output = run_nft(script, &status);
     }
@@ -412,16 +428,10 @@ void load_nft_rules(const char *bridge, const char *rules, ...)
 
 void unload_nft_rules(const char *bridge)
 {
-    /* All or nothing: where the chain is missing, the table stays. */
-    char *script = xasprintf("flush chain ip %s %s-nat\ndelete table ip %s\n",
-                             own_table, bridge, own_table);
-    int status;
-    char *output = run_nft(script, &status), *error = nft_error(output);
+    int fd = open_forwarding_file(0);
 
-    narrate_note("nft -f - removes table ip %s", own_table);
-    if (error && !strstr(error, "No such file or directory"))
-        warn("table ip %s stays: nft: %s", own_table, error);
-    free(script);
-    free(output);
-    free(error);
+    if (fd == -1)
+        return; /* none were loaded */
+    close(fd);
+    remove_table(bridge);
 }
