@@ -19,7 +19,7 @@ CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_moun
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
 # Stage 7 alone needs libmnl, and what is built on it.
-NETWORK := $(BUILD)/common/netlink.o $(BUILD)/common/network.o
+NETWORK := $(addprefix $(BUILD)/common/,lock.o netlink.o network.o)
 COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
 HARNESS := $(addprefix $(BUILD)/tests/,harness.o apart.o isolation.o \
@@ -191,7 +191,7 @@ stages: $(PROGRAMS) $(BUILD)/escape
 
 .PHONY: rootfs
 rootfs: | $(SETUP)
-	@rootfs/build.sh $(BUILD)/rootfs
+	@rootfs/build.sh $(BUILD)/private/rootfs
 
 stage5: | $(BUILD)/escape
 $(BUILD)/escape: $(BUILD)/stage05-rootfs-chroot/escape.o

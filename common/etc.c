@@ -19,9 +19,10 @@ struct volume etc_files[] = {
     {.target = NULL},
 };
 
-/* Whether a line of resolv.conf names a server; *LOOPBACK: an unreachable one.
- */
-static bool is_nameserver(const char *line, bool *loopback)
+/* Whether a line of resolv.conf names a server; *REACHABLE: by a container with
+ * a network of its own, in which loopback is the container itself and IPv6 has
+ * no route. */
+static bool is_nameserver(const char *line, bool *reachable)
 {
     size_t word = strlen("nameserver");
 
@@ -29,19 +30,18 @@ static bool is_nameserver(const char *line, bool *loopback)
         return false;
     line += word;
     line += strspn(line, " \t");
-    *loopback =
-        strncmp(line, "127.", 4) == 0 ||
-        (strncmp(line, "::1", 3) == 0 && !isxdigit((unsigned char)line[3]));
+    *reachable = strncmp(line, "127.", 4) != 0 &&
+                 !memchr(line, ':', strcspn(line, " \t\n"));
     return true;
 }
 
-/* Returns the file at PATH less its loopback servers, or NULL if there is no
+/* Returns the file at PATH less its unreachable servers, or NULL if there is no
  * such file or no server is left in it. */
 static char *usable_servers(const char *path)
 {
     char *text = read_file(path);
     char *to = text;
-    bool usable = false, loopback;
+    bool usable = false, reachable;
 
     if (!text && errno != ENOENT)
         die("read %s", path);
@@ -51,8 +51,8 @@ static char *usable_servers(const char *path)
         size_t length = strcspn(line, "\n");
 
         next = line + length + (line[length] == '\n');
-        if (is_nameserver(line, &loopback)) {
-            if (loopback)
+        if (is_nameserver(line, &reachable)) {
+            if (!reachable)
                 continue;
             usable = true;
         }
@@ -66,10 +66,15 @@ static char *usable_servers(const char *path)
     return NULL;
 }
 
-static char *resolv_conf_text(void)
+static char *resolv_conf_text(bool own_network)
 {
-    char *text = usable_servers("/etc/resolv.conf");
+    char *text = own_network ? usable_servers("/etc/resolv.conf")
+                             : read_file("/etc/resolv.conf");
 
+    if (!text && !own_network && errno != ENOENT)
+        die("read /etc/resolv.conf");
+    if (!text && !own_network)
+        return xstrdup("");
     if (!text)
         text = usable_servers("/run/systemd/resolve/resolv.conf");
     if (!text)
@@ -88,7 +93,7 @@ void write_etc_files(const char *hostname, const char *address)
                   "%s\t%s\n",
                   address, hostname),
         xasprintf("%s\n", hostname),
-        resolv_conf_text(),
+        resolv_conf_text(strncmp(address, "127.", 4) != 0),
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -15,11 +15,11 @@ extern struct volume etc_files[];
 /* Writes their sources:
  *   hosts        localhost, and HOSTNAME at ADDRESS; see hosts(5)
  *   hostname     HOSTNAME; see hostname(5)
- *   resolv.conf  the host's, less the name servers at a loopback address, which
- *                mean the container itself once it has its own network. If none
- *                is left, those that systemd-resolved asks are taken, or else,
- *                as Docker does, Google's public ones; see resolv.conf(5)
- * To be called while the host's /etc can be read. Dies on failure. */
+ *   resolv.conf  the host's. With an ADDRESS other than a loopback one, less
+ * the name servers that a network of the container's own does not reach:
+ * loopback and IPv6. If none is left, those that systemd-resolved asks are
+ * taken, or else, as Docker does, Google's public ones; see resolv.conf(5) To
+ * be called while the host's /etc can be read. Dies on failure. */
 void write_etc_files(const char *hostname, const char *address);
 
 /* Replaces the whole environment: PATH, HOME, HOSTNAME, ENV (the file that an

@@ -109,6 +109,11 @@ static const struct hint {
     {"netlink", EOPNOTSUPP, NULL,
      "this kernel has no bridge or no veth: modprobe bridge veth; or --network "
      "none"},
+    {"netlink", EXFULL, NULL,
+     "a bridge has 1023 ports, one for each container: --network none does "
+     "without"},
+    {"lock", EACCES, not_root,
+     "creating namespaces and links needs root: sudo ./run"},
     {"sysctl", EROFS, NULL,
      "/proc/sys is read-only, as in a container: --network none or host does "
      "without"},

@@ -8,15 +8,27 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* As many as the kernel allows a bridge. */
+enum { MOST_PORTS = 1023 };
+
+/* IF_OPER_UP of <linux/if.h>, which not every C library's <net/if.h> bears. */
+enum { OPERATIONAL = 6 };
 
 /* Every request is built here and answered here, one after the other. */
 static char buffer[32768];
@@ -103,21 +115,25 @@ static unsigned int link_index(const char *name)
     return index;
 }
 
-struct link {
-    bool up, ours;
-    char *alias;
-    size_t size;
-};
-
 static int read_link_attribute(const struct nlattr *attribute, void *data)
 {
     struct link *link = data;
 
-    if (mnl_attr_get_type(attribute) == IFLA_IFALIAS)
-        snprintf(link->alias, link->size, "%s", mnl_attr_get_str(attribute));
-    if (mnl_attr_get_type(attribute) == IFLA_ADDRESS)
+    switch (mnl_attr_get_type(attribute)) {
+    case IFLA_ADDRESS:
         link->ours = memcmp(mnl_attr_get_payload(attribute), bridge_address,
                             sizeof(bridge_address)) == 0;
+        break;
+    case IFLA_OPERSTATE:
+        link->active = mnl_attr_get_u8(attribute) == OPERATIONAL;
+        break;
+    case IFLA_LINK_NETNSID:
+        link->has_peer = true;
+        link->peer_namespace = (int)mnl_attr_get_u32(attribute);
+        break;
+    default:
+        break;
+    }
     return MNL_CB_OK;
 }
 
@@ -126,51 +142,87 @@ static int read_link(const struct nlmsghdr *message, void *data)
     const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
     struct link *link = data;
 
-    link->up = info->ifi_flags & IFF_UP;
+    *link = (struct link){.index = (unsigned int)info->ifi_index,
+                          .up = info->ifi_flags & IFF_UP};
     return mnl_attr_parse(message, sizeof(*info), read_link_attribute, link);
 }
 
-bool get_link(const char *name, bool *up, bool *ours, char *alias, size_t size)
+bool get_link(const char *name, struct link *link)
 {
-    struct link link = {.alias = alias, .size = size};
+    if (exchange(link_request(RTM_GETLINK, 0, name), read_link, link) != -1)
+        return true;
+    if (errno != ENODEV)
+        die("netlink get %s", name);
+    return false;
+}
 
-    alias[0] = '\0';
-    if (exchange(link_request(RTM_GETLINK, 0, name), read_link, &link) == -1) {
-        if (errno != ENODEV)
-            die("netlink get %s", name);
-        return false;
-    }
-    *up = link.up;
-    *ours = link.ours;
-    return true;
+bool leads_somewhere(const struct link *link)
+{
+    struct nlmsghdr *request = new_request(RTM_GETNSID, NLM_F_ACK);
+
+    if (!link->has_peer)
+        return true;
+    mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
+    mnl_attr_put_u32(request, NETNSA_NSID, (uint32_t)link->peer_namespace);
+    if (exchange(request, NULL, NULL) != -1)
+        return true;
+    if (errno != ENOENT)
+        die("netlink get namespace");
+    return false;
+}
+
+struct ports {
+    size_t count;
+    struct link links[MOST_PORTS];
+};
+
+static int read_port(const struct nlmsghdr *message, void *data)
+{
+    struct ports *ports = data;
+
+    if (ports->count == MOST_PORTS)
+        return MNL_CB_OK;
+    return read_link(message, &ports->links[ports->count++]);
+}
+
+bool has_live_port(const char *name, unsigned int except)
+{
+    static struct ports ports;
+    struct nlmsghdr *request = new_request(RTM_GETLINK, NLM_F_DUMP);
+
+    ports.count = 0;
+    mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+    mnl_attr_put_u32(request, IFLA_MASTER, link_index(name));
+    mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    if (exchange(request, read_port, &ports) == -1)
+        die("netlink get ports");
+    for (size_t i = 0; i < ports.count; i++)
+        if (ports.links[i].index != except && leads_somewhere(&ports.links[i]))
+            return true;
+    return false;
 }
 
 void add_bridge(const char *name)
 {
     struct nlmsghdr *request =
         link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
+    struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
 
     /* With an address of its own, the bridge does not change to that of a port
      * whenever one comes or goes. */
     mnl_attr_put(request, IFLA_ADDRESS, sizeof(bridge_address), bridge_address);
+    header->ifi_flags = header->ifi_change = IFF_UP;
     struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
     mnl_attr_put_strz(request, IFLA_INFO_KIND, "bridge");
     mnl_attr_nest_end(request, info);
-    perform(request, xasprintf("ip link add %s type bridge", name));
+    perform(request, xasprintf("ip link add %s up type bridge", name));
 }
 
-void set_alias(const char *name, const char *alias)
-{
-    struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
-
-    mnl_attr_put_strz(request, IFLA_IFALIAS, alias);
-    perform(request, xasprintf("ip link set %s alias '%s'", name, alias));
-}
-
-void add_veth(const char *master, const char *peer, pid_t pid)
+unsigned int add_veth(const char *master, const char *name, const char *peer,
+                      pid_t pid)
 {
     struct nlmsghdr *request =
-        link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "veth%d");
+        link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
     struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
 
     header->ifi_flags = header->ifi_change = IFF_UP;
@@ -185,23 +237,82 @@ void add_veth(const char *master, const char *peer, pid_t pid)
     mnl_attr_nest_end(request, end);
     mnl_attr_nest_end(request, data);
     mnl_attr_nest_end(request, info);
-    char *what = xasprintf("ip link add veth%%d master %s up type veth "
-                           "peer name %s netns %d",
-                           master, peer, pid);
+    char *what = xasprintf("ip link add %s master %s up type veth peer name %s "
+                           "netns %d",
+                           name, master, peer, pid);
     if (exchange(request, NULL, NULL) != -1)
         narrate_note("%s", what);
     else if (errno != ESRCH) /* PID is gone: the container has said why */
         die("netlink %s", what);
     free(what);
+    return if_nametoindex(name);
 }
 
-void set_link_up(const char *name)
+void remove_from_bridge(const char *name)
+{
+    struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
+
+    mnl_attr_put_u32(request, IFLA_MASTER, 0);
+    if (exchange(request, NULL, NULL) != -1)
+        narrate_note("ip link set %s nomaster", name);
+    else if (errno != ENODEV)
+        die("netlink ip link set %s nomaster", name);
+}
+
+static struct nlmsghdr *up_request(const char *name)
 {
     struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
     struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
 
     header->ifi_flags = header->ifi_change = IFF_UP;
-    perform(request, xasprintf("ip link set %s up", name));
+    return request;
+}
+
+void set_link_up(const char *name)
+{
+    perform(up_request(name), xasprintf("ip link set %s up", name));
+}
+
+void set_link_up_in(pid_t pid, const char *name)
+{
+    char *what = xasprintf("nsenter -t %d -n ip link set %s up", pid, name);
+    /* Not by /proc/PID, which may show another PID namespace than ours. */
+    int other = (int)syscall(SYS_pidfd_open, pid, 0);
+    int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+    if (own == -1 || other == -1)
+        die("setns %d", pid);
+    int result = setns(other, CLONE_NEWNET);
+    if (result == 0) {
+        result = exchange(up_request(name), NULL, NULL);
+        int error = errno;
+        if (setns(own, CLONE_NEWNET) == -1)
+            die("setns /proc/self/ns/net");
+        errno = error;
+    }
+    if (result != -1)
+        narrate_note("%s", what);
+    else if (errno != ESRCH)
+        die("netlink %s", what);
+    close(other);
+    close(own);
+    free(what);
+}
+
+static void wait_until_active(const char *name)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    struct link link;
+
+    /* Linux 6.8 and later bring the link up to date when they are asked. */
+    for (int i = 0; i < 200 && get_link(name, &link) && !link.active; i++)
+        nanosleep(&pause, NULL);
+}
+
+void wait_for_bridge(const char *bridge, const char *port)
+{
+    wait_until_active(port);
+    wait_until_active(bridge);
 }
 
 void delete_link(const char *name)
@@ -226,6 +337,43 @@ void add_address(const char *name, uint32_t address, int prefix)
     mnl_attr_put_u32(request, IFA_BROADCAST, htonl(broadcast));
     perform(request, xasprintf("ip address add %s/%d dev %s",
                                address_text(address), prefix, name));
+}
+
+struct found {
+    void (*call)(unsigned int index, uint32_t address, void *data);
+    void *data;
+};
+
+static int read_address_attribute(const struct nlattr *attribute, void *data)
+{
+    if (mnl_attr_get_type(attribute) == IFA_LOCAL)
+        *(uint32_t *)data = ntohl(mnl_attr_get_u32(attribute));
+    return MNL_CB_OK;
+}
+
+static int read_address(const struct nlmsghdr *message, void *data)
+{
+    const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+    const struct found *found = data;
+    uint32_t address = 0;
+
+    mnl_attr_parse(message, sizeof(*header), read_address_attribute, &address);
+    found->call(header->ifa_index, address, found->data);
+    return MNL_CB_OK;
+}
+
+void for_each_address(void (*call)(unsigned int index, uint32_t address,
+                                   void *data),
+                      void *data)
+{
+    struct found found = {.call = call, .data = data};
+    struct nlmsghdr *request = new_request(RTM_GETADDR, NLM_F_DUMP);
+    struct ifaddrmsg *header =
+        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
+
+    header->ifa_family = AF_INET;
+    if (exchange(request, read_address, &found) == -1)
+        die("netlink addresses");
 }
 
 void add_default_route(uint32_t gateway)

@@ -14,31 +14,62 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* "10.88.0.1", until the next call; the host itself, 127.0.1.1, for 0. */
+/* "10.77.0.1", until the next call; the host itself, 127.0.1.1, for 0. */
 const char *address_text(uint32_t address);
 
-/* Whether there is a link of this name; then *UP, *OURS (it has the hardware
- * address that add_bridge() gives), and its alias, cut to SIZE, in ALIAS. See
- * ip-link(8). */
-bool get_link(const char *name, bool *up, bool *ours, char *alias, size_t size);
+/* What the kernel tells about a link. */
+struct link {
+    unsigned int index; /* never given to another link */
+    bool up;
+    bool active;        /* up, and it passes packets */
+    bool ours;          /* it has the hardware address of add_bridge() */
+    bool has_peer;      /* its other end is in another network namespace, */
+    int peer_namespace; /* which has this number here */
+};
 
-/* A bridge without ports, down. */
+/* Whether there is a link of this name; then describes it in *LINK. See
+ * ip-link(8). */
+bool get_link(const char *name, struct link *link);
+
+/* Whether LINK leads somewhere: false once the network namespace of its other
+ * end has no process and no open socket any more, and the kernel is about to
+ * remove both ends. */
+bool leads_somewhere(const struct link *link);
+
+/* Whether the bridge NAME has a port that leads somewhere, other than the one
+ * whose index is EXCEPT. */
+bool has_live_port(const char *name, unsigned int except);
+
+/* A bridge without ports, up. */
 void add_bridge(const char *name);
 
-/* Stores a text with a link: nobody but ip link reads it. */
-void set_alias(const char *name, const char *alias);
+/* A pair of links: NAME here, up, a port of the bridge MASTER; the other one,
+ * called PEER, in the network namespace of the process PID, down. Nothing
+ * happens if PID has ended. Returns the index of NAME, then 0. See veth(4). */
+unsigned int add_veth(const char *master, const char *name, const char *peer,
+                      pid_t pid);
 
-/* A pair of links: one here, up, a port of the bridge MASTER, with a name that
- * the kernel chooses, so that it is never in use; the other one, called PEER,
- * in the network namespace of the process PID, down. Nothing happens if PID has
- * ended. See veth(4). */
-void add_veth(const char *master, const char *peer, pid_t pid);
+/* Sets a link up in the network namespace of the process PID. Nothing happens
+ * if PID has ended. See setns(2). */
+void set_link_up_in(pid_t pid, const char *name);
+
+/* The kernel lets packets through a link and a bridge a little after the other
+ * end of the link is up. Waits for that, a fifth of a second at most. */
+void wait_for_bridge(const char *bridge, const char *port);
+
+/* Nothing happens if there is no such link any more. */
+void remove_from_bridge(const char *name);
 
 void set_link_up(const char *name);
 void delete_link(const char *name);
 
 /* Gives a link the address ADDRESS in a subnet of PREFIX bits. */
 void add_address(const char *name, uint32_t address, int prefix);
+
+/* Calls FOUND for each address of each link. */
+void for_each_address(void (*found)(unsigned int index, uint32_t address,
+                                    void *data),
+                      void *data);
 
 void add_default_route(uint32_t gateway);
 

@@ -4,134 +4,84 @@
 
 #include "error.h"
 #include "files.h"
+#include "lock.h"
 #include "narrate.h"
 #include "netlink.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* An address is claimed by binding a socket to a name that contains it. These
- * names are no files: they belong to the network namespace, and go with the
- * socket. See unix(7), "abstract". */
-static const char claim[] = "mini-container ";
-static int claimed = -1;
+static const char own_table[] = "mini-container";
 
-static int lock = -1;
+struct first_address {
+    unsigned int index; /* of the link */
+    uint32_t address;   /* 0 until one is found */
+};
 
-void lock_network(void)
+static void keep_first(unsigned int index, uint32_t address, void *data)
 {
-    if (lock != -1)
-        return; /* a failure under the lock ends in here again, by exit(3) */
-    lock = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (lock == -1 || flock(lock, LOCK_EX) == -1)
-        die("flock /proc/self/ns/net");
+    struct first_address *first = data;
+
+    if (index == first->index && first->address == 0)
+        first->address = address;
 }
 
-void unlock_network(void)
+enum bridge_state find_network(const char *bridge, struct network *network)
 {
-    close(lock);
-    lock = -1;
-}
+    struct link link;
 
-bool find_network(const char *bridge, struct network *network)
-{
-    char alias[256], text[32];
-    bool up, ours;
-    int rest = 0;
-
-    if (!get_link(bridge, &up, &ours, alias, sizeof(alias)))
-        return false;
-    if (sscanf(alias, "mini-container %31s %n", text, &rest) == 1 && rest) {
-        network->subnet = ntohl(inet_addr(text));
-        snprintf(network->forwarding, sizeof(network->forwarding), "%.*s",
-                 LONGEST_FORWARDING - 1, alias + rest);
-        return true;
-    }
-    if (*alias || up || !ours)
+    network->state = BRIDGE_MISSING;
+    if (!get_link(bridge, &link))
+        return network->state;
+    if (!link.ours)
         fail(EXIT_SETUP, "ip link set NAME name OTHER, or --network none",
              "network: link %s exists and is not ours", bridge);
-    /* Killed before it could write: then nothing was changed yet. */
-    save_forwarding(network);
-    return true;
+    struct first_address first = {.index = link.index};
+    for_each_address(keep_first, &first);
+    network->subnet = first.address ? first.address - 1 : 0;
+    network->state = has_live_port(bridge, network->port_index) ? BRIDGE_USED
+                                                                : BRIDGE_UNUSED;
+    return network->state;
 }
 
-void mark_network(const char *bridge, const struct network *network)
-{
-    char *alias = xasprintf("mini-container %s %s",
-                            address_text(network->subnet), network->forwarding);
-
-    set_alias(bridge, alias);
-    free(alias);
-}
-
-static bool try_claim(uint32_t address)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "%s%s",
-                          claim, address_text(address));
-
-    if (bind(claimed, (struct sockaddr *)&name,
-             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-                         (size_t)length)) == 0)
-        return true;
-    if (errno != EADDRINUSE)
-        die("bind");
-    return false;
-}
-
-void claim_address(struct network *network, int prefix)
+void choose_address(struct network *network, int prefix)
 {
     /* Not the subnet's own address, the bridge's and the broadcast address. */
     uint32_t count = (UINT32_MAX >> prefix) - 2;
     uint32_t first = (uint32_t)getpid() % count;
 
-    claimed = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (claimed == -1)
-        die("socket");
+    if (network->subnet == 0)
+        fail(EXIT_SETUP, "end the containers that use it, or --network none",
+             "network: the bridge has lost its address");
     /* From a place that differs from run to run: the one who had an address
      * before may still be remembered by others under its link address. */
     for (uint32_t i = 0; i < count; i++) {
-        network->address = network->subnet + 2 + (first + i) % count;
-        if (try_claim(network->address))
+        uint32_t host = 2 + (first + i) % count;
+        snprintf(network->port, sizeof(network->port), "veth%u-%u",
+                 host >> 8 & 255, host & 255);
+        network->address = network->subnet + host;
+        if (if_nametoindex(network->port) == 0)
             return;
     }
     fail(EXIT_SETUP, NULL, "network: no free address in the subnet");
 }
 
-bool is_network_used(void)
+void unplug_port(const struct network *network)
 {
-    char line[256];
-    bool found = false;
-    FILE *sockets = fopen("/proc/net/unix", "re");
+    struct link link;
 
-    if (!sockets)
-        die("open /proc/net/unix");
-    while (!found && fgets(line, sizeof(line), sockets)) {
-        const char *at = strchr(line, '@');
-        found = at && strncmp(at + 1, claim, strlen(claim)) == 0;
-    }
-    fclose(sockets);
-    return found;
-}
-
-bool release_address(void)
-{
-    close(claimed);
-    claimed = -1;
-    return is_network_used();
+    if (get_link(network->port, &link) && link.index == network->port_index &&
+        leads_somewhere(&link))
+        remove_from_bridge(network->port);
 }
 
 uint32_t choose_subnet(const char *const *subnets, int prefix)
@@ -174,60 +124,86 @@ void write_sysctl(const char *name, int value)
     free(text);
 }
 
-/* The text is "1" if the host forwarded already. Otherwise "0", whether it
- * accepted redirects, and the links that forwarded on their own. */
-void save_forwarding(struct network *network)
+/* The file belongs to one network namespace. The kernel never gives a cookie
+ * twice; before Linux 5.14, which has none, there is one file for all. */
+static char *forwarding_file(void)
 {
-    size_t size = sizeof(network->forwarding), used;
-    DIR *links;
-    struct dirent *link;
+    uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    snprintf(network->forwarding, size, "1");
-    if (read_sysctl("net/ipv4/ip_forward") == 1)
+    if (fd == -1)
+        die("socket");
+    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == -1)
+        cookie = 0;
+    close(fd);
+    return xasprintf(RUN_DIRECTORY "/forwarding-%llu",
+                     (unsigned long long)cookie);
+}
+
+/* What stands in the file was written by a run that could not end: those links
+ * are still to be switched off. */
+static int open_forwarding_file(int flags)
+{
+    char *path = forwarding_file();
+    int fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags,
+                  S_IRUSR | S_IWUSR);
+
+    if (fd == -1 && errno != ENOENT)
+        die("open %s", path);
+    free(path);
+    return fd;
+}
+
+static void allow_forwarding(void)
+{
+    close(open_forwarding_file(O_CREAT));
+}
+
+static void enable_link(unsigned int index, uint32_t address, void *data)
+{
+    char link[IF_NAMESIZE];
+    const int *fd = data;
+
+    if (address >> 24 == 127 || !if_indextoname(index, link))
         return;
-    used = (size_t)snprintf(network->forwarding, size, "0 %d",
-                            read_sysctl("net/ipv4/conf/all/accept_redirects"));
-    links = opendir("/proc/sys/net/ipv4/conf");
-    while (links && (link = readdir(links)) && used < size) {
-        char *name = xasprintf("net/ipv4/conf/%s/forwarding", link->d_name);
-        if (link->d_name[0] != '.' && strcmp(link->d_name, "all") != 0 &&
-            read_sysctl(name) == 1)
-            used += (size_t)snprintf(network->forwarding + used, size - used,
-                                     " %s", link->d_name);
+    char *name = xasprintf("net/ipv4/conf/%s/forwarding", link);
+    if (read_sysctl(name) == 0) {
+        /* First the note, then the deed, wherever this process is killed. */
+        if (dprintf(*fd, "%s\n", link) < 0)
+            die("write %s", RUN_DIRECTORY);
+        write_sysctl(name, 1);
+    }
+    free(name);
+}
+
+void enable_forwarding(void)
+{
+    int fd = open_forwarding_file(0);
+
+    if (fd == -1)
+        return;
+    if (read_sysctl("net/ipv4/ip_forward") == 0)
+        for_each_address(enable_link, &fd);
+    close(fd);
+}
+
+void restore_forwarding(void)
+{
+    char *path = forwarding_file(), *text = read_file(path), *next;
+    bool needed = text && *text && read_sysctl("net/ipv4/ip_forward") == 1;
+
+    if (needed)
+        narrate_note("ip_forward is 1 by now: somebody else needs forwarding");
+    for (char *link = text ? strtok_r(text, "\n", &next) : NULL;
+         link && !needed; link = strtok_r(NULL, "\n", &next)) {
+        char *name = xasprintf("net/ipv4/conf/%s/forwarding", link);
+        write_sysctl(name, 0);
         free(name);
     }
-    if (links)
-        closedir(links);
-    if (used >= size)
-        fail(EXIT_SETUP, "sysctl net.ipv4.ip_forward=1",
-             "network: more links forward on their own than can be remembered");
-}
-
-void enable_forwarding(const struct network *network)
-{
-    if (network->forwarding[0] == '0')
-        write_sysctl("net/ipv4/ip_forward", 1);
-}
-
-void restore_forwarding(const struct network *network)
-{
-    char *text = xstrdup(network->forwarding), *next;
-    char *word = strtok_r(text, " ", &next);
-
-    /* Where it is not on, it was never switched on, or is off again. */
-    if (word && strcmp(word, "0") == 0 &&
-        read_sysctl("net/ipv4/ip_forward") == 1) {
-        write_sysctl("net/ipv4/ip_forward", 0);
-        word = strtok_r(NULL, " ", &next);
-        if (word)
-            write_sysctl("net/ipv4/conf/all/accept_redirects", atoi(word));
-        while (word && (word = strtok_r(NULL, " ", &next))) {
-            char *name = xasprintf("net/ipv4/conf/%s/forwarding", word);
-            write_sysctl(name, 1);
-            free(name);
-        }
-    }
+    unlink(path);
     free(text);
+    free(path);
 }
 
 /* In the child: becomes nft. */
@@ -268,35 +244,155 @@ static char *run_nft(const char *rules, int *status)
     return text;
 }
 
-/* "list chains" prints, for a chain that Docker made:
+/* Where nft says what is wrong, to the end of that line; NULL if nowhere. */
+static char *nft_error(const char *output)
+{
+    const char *error = strstr(output, "Error: ");
+
+    return error ? xasprintf("%.*s", (int)strcspn(error, "\n"), error) : NULL;
+}
+
+static bool succeeded(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* "reject with icmpx admin-prohibited", "counter packets 0 bytes 0 drop": no
+ * packet gets beyond such a rule. */
+static bool refuses_all(const char *rule)
+{
+    unsigned long long packets, bytes;
+    int length = 0;
+
+    rule += strspn(rule, " \t");
+    if (sscanf(rule, "counter packets %llu bytes %llu %n", &packets, &bytes,
+               &length) == 2)
+        rule += length;
+    return strncmp(rule, "drop", 4) == 0 || strncmp(rule, "reject", 6) == 0;
+}
+
+/* A chain that all packets pass which the host forwards. */
+struct forward_chain {
+    char table[80], name[64], last[256];
+    bool open, drops;
+};
+
+static void report_chain(const struct forward_chain *chain, const char *bridge)
+{
+    const char *table = chain->table, *name = chain->name;
+    bool refuses = refuses_all(chain->last);
+    char *hint =
+        xasprintf("nft insert rule %s %s iifname %s accept; nft insert rule %s "
+                  "%s oifname %s accept",
+                  table, name, bridge, table, name, bridge);
+
+    if (strcmp(table, "inet firewalld") == 0) {
+        free(hint);
+        hint =
+            xasprintf("firewall-cmd --zone=trusted --add-interface=%s", bridge);
+    }
+    if (chain->drops || refuses)
+        warn("the host drops what is forwarded: chain %s of table %s has %s%s\n"
+             "  hint: %s",
+             name, table, chain->drops ? "the policy drop" : "the last rule ",
+             chain->drops ? "" : chain->last + strspn(chain->last, " \t"),
+             hint);
+    free(hint);
+}
+
+/* "list table" prints, for a chain that Docker made:
  *   table ip filter {
  *       chain FORWARD {
- *           type filter hook forward priority filter; policy drop; */
-static void report_drop_policy(char *chains, const char *bridge)
+ *           type filter hook forward priority filter; policy drop;
+ *           (rules)
+ *       } */
+static void report_chains(char *rules, const char *bridge)
 {
-    char *next, table[64] = "", chain[64] = "";
+    struct forward_chain chain = {.open = false};
+    char *next;
+
+    for (char *line = strtok_r(rules, "\n", &next); line;
+         line = strtok_r(NULL, "\n", &next)) {
+        char family[16], name[64];
+
+        if (sscanf(line, "table %15s %63s", family, name) == 2)
+            snprintf(chain.table, sizeof(chain.table), "%s %s", family, name);
+        sscanf(line, " chain %63s", chain.name);
+        if (strstr(line, "hook forward")) {
+            chain.open = true;
+            chain.drops = strstr(line, "policy drop") != NULL;
+            chain.last[0] = '\0';
+        } else if (chain.open && strchr(line, '}') && !strchr(line, '{')) {
+            report_chain(&chain, bridge);
+            chain.open = false;
+        } else {
+            snprintf(chain.last, sizeof(chain.last), "%s", line);
+        }
+    }
+}
+
+/* CHAINS is what "list chains" printed. Asks for the rules of those tables that
+ * have a chain for forwarded packets, and do not mention the bridge. */
+static void report_tables(char *chains, const char *bridge)
+{
+    char *next, *quoted = xasprintf("\"%s\"", bridge), family[16] = "",
+                name[64] = "";
+    char list[96] = "", done[96] = "";
 
     for (char *line = strtok_r(chains, "\n", &next); line;
          line = strtok_r(NULL, "\n", &next)) {
-        char family[16], name[64];
         int status;
 
         if (sscanf(line, "table %15s %63s", family, name) == 2)
-            snprintf(table, sizeof(table), "%.10s %.50s", family, name);
-        sscanf(line, " chain %63s", chain);
-        if (!strstr(line, "hook forward") || !strstr(line, "policy drop") ||
-            strncmp(table, "ip6", 3) == 0)
+            snprintf(list, sizeof(list), "list table %s %s\n", family, name);
+        if (!strstr(line, "hook forward") || strcmp(list, done) == 0 ||
+            strcmp(name, own_table) == 0 ||
+            (strcmp(family, "ip") != 0 && strcmp(family, "inet") != 0))
             continue;
-        char *list = xasprintf("list chain %s %s\n", table, chain);
-        char *rules = run_nft(list, &status);
-        if (!strstr(rules, bridge))
-            warn("the host drops what is forwarded: chain %s of table %s has "
-                 "the policy drop\n  hint: nft insert rule %s %s iifname %s "
-                 "accept; nft insert rule %s %s oifname %s accept",
-                 chain, table, table, chain, bridge, table, chain, bridge);
-        free(list);
-        free(rules);
+        strcpy(done, list);
+        char *text = run_nft(list, &status);
+        if (!strstr(text, quoted))
+            report_chains(text, bridge);
+        free(text);
     }
+    free(quoted);
+}
+
+/* What went wrong, by what nft printed and how it ended. */
+static void report_nft(const char *output, int status)
+{
+    char *error = nft_error(output);
+
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
+        warn("no NAT: nft: No such file or directory\n"
+             "  hint: make setup stage7 installs nftables; until then, nothing "
+             "beyond the host can be reached");
+    else if (strstr(output, "File exists"))
+        warn("no NAT: table ip %s exists and is not ours\n"
+             "  hint: nft list table ip %s; nothing beyond the host can be "
+             "reached",
+             own_table, own_table);
+    else
+        warn("no NAT: nft: %s\n  hint: is nf_tables in this kernel? Nothing "
+             "beyond the host can be reached",
+             error ? error : output);
+    free(error);
+}
+
+static void remove_table(const char *bridge)
+{
+    /* All or nothing: where the chain is missing, the table stays. */
+    char *script = xasprintf("flush chain ip %s %s-nat\ndelete table ip %s\n",
+                             own_table, bridge, own_table);
+    int status;
+    char *output = run_nft(script, &status), *error = nft_error(output);
+
+    narrate_note("nft -f - removes table ip %s", own_table);
+    if (error && !strstr(error, "No such file or directory"))
+        warn("table ip %s stays: nft: %s", own_table, error);
+    free(script);
+    free(output);
+    free(error);
 }
 
 void load_nft_rules(const char *bridge, const char *rules, ...)
@@ -309,33 +405,33 @@ void load_nft_rules(const char *bridge, const char *rules, ...)
     if (vasprintf(&text, rules, args) == -1)
         die("vasprintf");
     va_end(args);
-    char *script = xasprintf("%slist chains\n", text);
+    char *script =
+        xasprintf("create table ip %s\n%slist chains\n", own_table, text);
     char *output = run_nft(script, &status);
-    const char *error = strstr(output, "Error: "); /* behind what it lists */
-
+    /* A run that was killed left it, or it is somebody else's. */
+    if (!succeeded(status) && strstr(output, "File exists")) {
+        remove_table(bridge);
+        free(output);
+        output = run_nft(script, &status);
+    }
     narrate_note("nft -f - loads the rules for %s", bridge);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        report_drop_policy(output, bridge);
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
-        warn("no NAT: nft: No such file or directory\n"
-             "  hint: make setup stage7 installs nftables; until then, nothing "
-             "beyond the host can be reached");
-    else
-        warn("no NAT: nft: %.*s\n  hint: is nf_tables in this kernel? Nothing "
-             "beyond the host can be reached",
-             error ? (int)strcspn(error, "\n") : 0, error ? error : "");
+    if (succeeded(status)) {
+        allow_forwarding();
+        report_tables(output, bridge);
+    } else {
+        report_nft(output, status);
+    }
     free(text);
     free(script);
     free(output);
 }
 
-void unload_nft_rules(const char *table)
+void unload_nft_rules(const char *bridge)
 {
-    /* To delete what does not exist is an error; to add what does is none. */
-    char *rules = xasprintf("table ip %s\ndelete table ip %s\n", table, table);
-    int status;
+    int fd = open_forwarding_file(0);
 
-    free(run_nft(rules, &status));
-    narrate_note("nft -f - removes table ip %s", table);
-    free(rules);
+    if (fd == -1)
+        return; /* none were loaded */
+    close(fd);
+    remove_table(bridge);
 }

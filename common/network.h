@@ -1,50 +1,45 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the containers of one host share: a bridge, a subnet of which each takes
- * an address, and a lock. None of it is a file. What a container holds while it
- * lives are sockets and locks of its network namespace, which the kernel frees
- * when their holder dies, however it dies.
+ * What the containers of one host share: a bridge, and a subnet of which each
+ * takes an address. Who has which is told by the ports of the bridge, which the
+ * kernel removes when a container ends, however it ends. All of this is done
+ * under the lock of lock.h.
  */
 #ifndef COMMON_NETWORK_H
 #define COMMON_NETWORK_H
 
+#include "lock.h"
 #include "netlink.h"
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LONGEST_FORWARDING = 160 };
+enum bridge_state { BRIDGE_MISSING, BRIDGE_UNUSED, BRIDGE_USED };
 
 /* Addresses are IPv4, in host byte order. */
 struct network {
-    uint32_t subnet;  /* its first address is the bridge's */
-    uint32_t address; /* the container's; 0 without a bridge */
-    char forwarding[LONGEST_FORWARDING]; /* the host's settings before us */
+    enum bridge_state state; /* as find_network() saw it */
+    uint32_t subnet;         /* its first address is the bridge's */
+    uint32_t address;        /* the container's; 0 without a bridge */
+    char port[IF_NAMESIZE];  /* the host's end of the container's veth pair */
+    unsigned int port_index; /* once it exists */
 };
 
-/* Waits for the lock that everybody takes who changes the bridge, and frees it.
- * It belongs to the network namespace. See flock(2). */
-void lock_network(void);
-void unlock_network(void);
+/* Looks for our bridge and reads its subnet, 0 if it has none yet. It is used
+ * as long as another port than ours leads to a living network namespace. Dies
+ * if the name is taken by a link that is not ours. */
+enum bridge_state find_network(const char *bridge, struct network *network);
 
-/* Whether our bridge exists; then reads from its alias what mark_network() has
- * stored there. Dies if the name is taken by a link that is not ours. */
-bool find_network(const char *bridge, struct network *network);
+/* Chooses an address of the subnet that no other container has, and the name
+ * of the port, which says so: veth15-254 for the last one of 10.77.0.0/20. */
+void choose_address(struct network *network, int prefix);
 
-/* Stores with the bridge what the last container needs to know. */
-void mark_network(const char *bridge, const struct network *network);
+/* The port is removed from the bridge if the network namespace outlives the
+ * container: an open connection may keep it, or a process that entered it. */
+void unplug_port(const struct network *network);
 
-/* Takes an address of the subnet that no other container has; it is ours as
- * long as this process lives. To be called with the lock held. */
-void claim_address(struct network *network, int prefix);
-
-/* Gives it back. Returns whether some container still has one. */
-bool release_address(void);
-
-/* Whether some container has an address. */
-bool is_network_used(void);
-
-/* The first of SUBNETS ("10.88.0.0", ended by NULL) that the host has no route
+/* The first of SUBNETS ("10.77.0.0", ended by NULL) that the host has no route
  * into. Dies with a hint if all are taken. */
 uint32_t choose_subnet(const char *const *subnets, int prefix);
 
@@ -52,22 +47,26 @@ uint32_t choose_subnet(const char *const *subnets, int prefix);
  * is passed over. Dies on other failures. */
 void write_sysctl(const char *name, int value);
 
-/* IPv4 forwarding: remembers what it was, switches it on unless it is, and puts
- * it back. The switch, net.ipv4.ip_forward, changes the setting of every link
- * and whether redirects are accepted; these come back as well. Dies on failure.
- * See ip-sysctl in the kernel's documentation. */
-void save_forwarding(struct network *network);
-void enable_forwarding(const struct network *network);
-void restore_forwarding(const struct network *network);
-
-/* Executes nft(8), which reads RULES, a printf format, and reports a policy of
- * DROP in the host's forward chains, which would stop the packets of BRIDGE.
- * Warns if nft is missing or refuses the rules: the containers then reach each
- * other and the host, and nothing else. */
+/* Executes nft(8), which reads RULES, a printf format, for the table ip
+ * mini-container. The chain called BRIDGE-nat marks that table as ours: without
+ * it the table is somebody else's and left alone. Warns of forward chains of
+ * the host that would stop the packets of BRIDGE. Warns if nft is missing or
+ * refuses: nothing is forwarded then, and the containers reach each other and
+ * the host. */
 void load_nft_rules(const char *bridge, const char *rules, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Executes nft(8) once more to remove the table ip NAME, if there is one. */
-void unload_nft_rules(const char *table);
+/* IPv4 forwarding. Where the host does not forward (net.ipv4.ip_forward is 0),
+ * enable_forwarding() switches it on for each link with an address that does
+ * not forward alone, and remembers the link; it does nothing without nft rules.
+ * restore_forwarding() switches these links off again, unless the host forwards
+ * by now: then somebody else has come to need it. Dies on failure. See
+ * ip-sysctl in the kernel's documentation. */
+void enable_forwarding(void);
+void restore_forwarding(void);
+
+/* Executes nft(8) once more to remove the table, if there is one that is ours.
+ * Warns if nft refuses. */
+void unload_nft_rules(const char *bridge);
 
 #endif

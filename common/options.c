@@ -260,7 +260,9 @@ long long option_number(const struct options *options, const char *controller)
     return strcmp(controller, "cpu") == 0 ? options->cpu_quota : 0;
 }
 
-/* The root file system that make rootfs built lies beside the program. */
+/* The root file system that make rootfs built lies beside the program, below a
+ * directory that only its owner and root enter: a set-uid file that root made
+ * in the container would serve every user of the host. */
 static const char *default_rootfs(void)
 {
     char path[PATH_MAX];
@@ -270,7 +272,7 @@ static const char *default_rootfs(void)
         die("readlink /proc/self/exe");
     path[length] = '\0';
     *strrchr(path, '/') = '\0';
-    return xasprintf("%s/rootfs", path);
+    return xasprintf("%s/private/rootfs", path);
 }
 
 static void check_rootfs(struct options *options)
@@ -282,6 +284,8 @@ static void check_rootfs(struct options *options)
         options->rootfs = default_rootfs();
         hint = "build it first: make rootfs";
     }
+    if (stat(options->rootfs, &st) == -1 && errno == EACCES && hint)
+        return; /* clone(2) will say that it takes root */
     if (stat(options->rootfs, &st) == -1)
         fail(EXIT_SETUP, hint, "rootfs %s: %s", options->rootfs,
              strerror(errno));

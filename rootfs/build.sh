@@ -101,7 +101,11 @@ check_busybox "$busybox"
 # Built beside its place and moved there whole: what is interrupted leaves no
 # half of a root behind.
 umask 022
-mkdir -p "$(dirname "$root")"
+# A directory made for it is closed to others: a set-uid file that root made in the
+# container would serve every user of the host.
+parent=$(dirname "$root")
+mkdir -p "$(dirname "$parent")"
+[ -d "$parent" ] || mkdir -m 0700 "$parent"
 root=$(cd "$(dirname "$root")" && pwd)/$(basename "$root")
 stamp=$root/.built
 new=$root.new

@@ -93,18 +93,19 @@ static const struct counter counters[] = {
 };
 
 #define BRIDGE "mini0"
-#define PREFIX 20 /* 4093 containers */
-
-/* Private addresses; the first that the host has no route into is taken. */
-static const char *const subnets[] = {"10.88.0.0", "172.30.0.0",
-                                      "192.168.144.0", NULL};
-/* Only what comes from a container and leaves by another way than the bridge
- * is given the host's address: containers see each other's own. */
+#define PREFIX 20 /* 4093 addresses; a bridge has 1023 ports */
+static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
+                                      NULL};
+/* Masquerade what leaves the bridge; of what comes to it, let in answers. */
 static const char nat_rules[] =
     "table ip mini-container {\n"
-    "  chain postrouting {\n"
+    "  chain " BRIDGE "-nat {\n"
     "    type nat hook postrouting priority srcnat;\n"
     "    ip saddr %s/%d oifname != " BRIDGE " masquerade\n"
+    "  }\n"
+    "  chain " BRIDGE "-forward {\n"
+    "    type filter hook forward priority filter;\n"
+    "    oifname " BRIDGE " iifname != " BRIDGE " ct state new,invalid drop\n"
     "  }\n}\n";
 
 static struct network network;
@@ -340,51 +341,54 @@ static void mount_cgroups(const struct cgroup *all)
         make_read_only(AT_FDCWD, "/sys/fs/cgroup", 0);
 }
 
-/* The bridge is set up last: one that is down was never finished. */
 static void make_bridge(void)
 {
     network.subnet = choose_subnet(subnets, PREFIX);
-    save_forwarding(&network);
     add_bridge(BRIDGE);
-    mark_network(BRIDGE, &network);
     add_address(BRIDGE, network.subnet + 1, PREFIX);
     /* No container can announce itself to the host as an IPv6 router. */
     write_sysctl("net/ipv6/conf/" BRIDGE "/accept_ra", 0);
-    enable_forwarding(&network);
     load_nft_rules(BRIDGE, nat_rules, address_text(network.subnet), PREFIX);
-    set_link_up(BRIDGE);
 }
 
 static void remove_bridge(void)
 {
-    unload_nft_rules("mini-container");
-    restore_forwarding(&network);
+    unload_nft_rules(BRIDGE);
+    restore_forwarding();
     delete_link(BRIDGE);
 }
 
-/* The last one out removes it all. Our end of the veth pair goes by itself,
- * with the namespace of the other; to delete it takes longer than all the rest.
- */
+/* The last one out removes it all. The veth pair goes with the namespace. */
 static void leave_network(void)
 {
-    lock_network();
-    if (!release_address() && find_network(BRIDGE, &network))
+    lock_host();
+    if (find_network(BRIDGE, &network) == BRIDGE_UNUSED)
         remove_bridge();
-    unlock_network();
+    else
+        unplug_port(&network);
+    unlock_host();
 }
 
-/* A bridge that nobody uses was left by a container killed with its parent. */
+/* An unused bridge is stale: the container and its parent were killed. */
 static void join_network(void)
 {
-    atexit(leave_network);
-    lock_network();
-    bool found = find_network(BRIDGE, &network), used = is_network_used();
-    if (found && !used)
+    lock_host();
+    if (find_network(BRIDGE, &network) == BRIDGE_UNUSED)
         remove_bridge();
-    if (!found || !used)
+    atexit(leave_network);
+    if (network.state != BRIDGE_USED)
         make_bridge();
-    claim_address(&network, PREFIX);
-    unlock_network();
+    enable_forwarding();
+    choose_address(&network, PREFIX);
+}
+
+/* Once the kernel has noticed that the cable is up, the bridge forwards. */
+static void connect_network(pid_t pid)
+{
+    network.port_index = add_veth(BRIDGE, network.port, "eth0", pid);
+    unlock_host();
+    set_link_up_in(pid, "eth0");
+    wait_for_bridge(BRIDGE, network.port);
 }
 
 /* In the container, whose end of the veth pair is there by now. */
@@ -395,7 +399,6 @@ static void configure_network(enum network_mode mode)
     if (mode != NETWORK_BRIDGE)
         return;
     add_address("eth0", network.address, PREFIX);
-    set_link_up("eth0");
     add_default_route(network.subnet + 1);
 }
 
@@ -472,7 +475,7 @@ int main(int argc, char *argv[])
     if (pid == -1)
         die("clone");
     if (container.options.network == NETWORK_BRIDGE)
-        add_veth(BRIDGE, "eth0", pid);
+        connect_network(pid);
 
     release_container(&container);
     int status = wait_for_container(pid);

@@ -234,7 +234,7 @@ static void write_bundle(const char *name, bool limits)
             "{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":false,"
             "\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],"
             "\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"},"
-            "\"root\":{\"path\":\"%s/rootfs\"},\"hostname\":\"container\","
+            "\"root\":{\"path\":\"%s/private/rootfs\"},\"hostname\":\"container\","
             "\"mounts\":[",
             build);
     for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
@@ -271,7 +271,7 @@ static void add_peers(void)
         add("bwrap", BARE,
             text("bwrap --unshare-pid --unshare-uts --unshare-ipc "
                  "--unshare-net --unshare-cgroup --hostname container "
-                 "--die-with-parent --bind %s/rootfs / --proc /proc --tmpfs "
+                 "--die-with-parent --bind %s/private/rootfs / --proc /proc --tmpfs "
                  "/tmp --dev /dev --mqueue /dev/mqueue --tmpfs /run --bind "
                  "/sys /sys --clearenv /bin/true",
                  build));
@@ -280,7 +280,7 @@ static void add_peers(void)
     if (installed("unshare")) {
         add("unshare", BARE,
             text("unshare --mount --pid --uts --ipc --net --cgroup --fork "
-                 "--kill-child --root %s/rootfs --mount-proc /bin/true",
+                 "--kill-child --root %s/private/rootfs --mount-proc /bin/true",
                  build));
         drop_if_failing();
     }
@@ -300,8 +300,8 @@ static void add_all(void)
         if (limits && !directories)
             continue;
         add("floor", v,
-            text("%s/floor %s/rootfs %s %s /bin/true", build, build,
-                 limits ? directories : "-", net ? "10.88.15.250" : "-"));
+            text("%s/floor %s/private/rootfs %s %s /bin/true", build, build,
+                 limits ? directories : "-", net ? "10.77.15.250" : "-"));
         add("stage07", v, text("%s/stage07 -q %s/bin/true", build, options[v]));
     }
     add_peers();

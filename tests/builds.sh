@@ -35,7 +35,7 @@ make_stages() {
     shift 2
     # shellcheck disable=SC2086 # a word a program
     make -j2 BUILD="$build" "$@" $programs >"$log" 2>&1 &&
-        rootfs/build.sh "$build/rootfs" >>"$log"
+        rootfs/build.sh "$build/private/rootfs" >>"$log"
 }
 
 # run_tests NAME STAGES COMMAND...: the tests of these stages on the programs in

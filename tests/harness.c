@@ -714,7 +714,7 @@ char *host_state(void)
         char *text = try_contents(files[i]);
         state = format("%s== %s\n%s", state, files[i], text ? text : "-\n");
     }
-    const char *trees[] = {built("rootfs"), scratch(), "/dev/shm",
+    const char *trees[] = {built("private/rootfs"), scratch(), "/dev/shm",
                            "/dev/mqueue", "/run"};
     for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
         state = format("%s== %s\n%s", state, trees[i], tree_of(trees[i]));

@@ -291,7 +291,7 @@ void directory_gives_126(void **state)
 void program_of_another_architecture_gives_126(void **state)
 {
     char *file = format("%s/vax", scratch());
-    char *busybox = built("rootfs/bin/busybox");
+    char *busybox = built("private/rootfs/bin/busybox");
     const unsigned char vax[] = {75, 75}; /* EM_VAX is 75; e_machine at 18 */
 
     (void)state;

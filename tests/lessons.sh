@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.."
 if [ -z "${LESSONS_APART:-}" ]; then
     LESSONS_APART=1 exec unshare --mount --uts --ipc --net "$0" "$@"
 fi
-build/rootfs/bin/busybox ip link set lo up
+build/private/rootfs/bin/busybox ip link set lo up
 
 # The lessons call make themselves, and not as a part of make lessons.
 unset MAKEFLAGS MFLAGS MAKELEVEL

@@ -87,7 +87,7 @@ copy_tree() {
     mkdir -p "$1/build/tests"
     cp -a Makefile common stage0* "$1"
     cp -a build/common build/stage* build/libcommon.a build/escape \
-        build/probe build/rootfs "$1/build"
+        build/probe build/private "$1/build"
     cp -a build/tests/test_* "$1/build/tests"
 }
 

@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -44,27 +47,53 @@ bool enter_test_network(void)
     return up;
 }
 
-static int count_veths(void)
+/* Whether the network namespace that has this number here still has a process
+ * or an open socket. */
+static bool is_namespace_alive(int number)
 {
-    struct if_nameindex *links = if_nameindex();
-    int found = 0;
+    struct {
+        struct nlmsghdr header;
+        struct rtgenmsg message;
+        struct nlattr attribute __attribute__((aligned(NLA_ALIGNTO)));
+        int number;
+    } request = {
+        .header = {.nlmsg_len = sizeof(request),
+                   .nlmsg_type = RTM_GETNSID,
+                   .nlmsg_flags = NLM_F_REQUEST},
+        .attribute = {.nla_len = sizeof(struct nlattr) + sizeof(int),
+                      .nla_type = NETNSA_NSID},
+        .number = number,
+    };
+    char answer[4096] __attribute__((aligned(NLMSG_ALIGNTO)));
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-    assert_non_null(links);
-    for (struct if_nameindex *link = links; link->if_index; link++)
-        found += strncmp(link->if_name, "veth", 4) == 0;
-    if_freenameindex(links);
-    return found;
+    assert_return_code(fd, errno);
+    assert_return_code(send(fd, &request, sizeof(request), 0), errno);
+    assert_return_code(recv(fd, answer, sizeof(answer), 0), errno);
+    close(fd);
+    return ((struct nlmsghdr *)answer)->nlmsg_type == RTM_NEWNSID;
 }
 
-/* Each container with an address has a socket with a name of its own. */
-static int count_claims(void)
+/* Whether a container has ended whose veth pair the kernel has not removed. */
+static bool is_any_port_dying(void)
 {
-    char *text = contents("/proc/self/net/unix"), *at = text;
-    int found = 0;
+    struct result result =
+        run_program(NULL, WORDS("ip", "-o", "link", "show", "type", "veth"));
+    char *next;
 
-    for (; (at = strstr(at, "@mini-container ")); at++)
-        found++;
-    return found;
+    assert_status(result, 0);
+    for (char *line = strtok_r(result.out, "\n", &next); line;
+         line = strtok_r(NULL, "\n", &next)) {
+        const char *at = strstr(line, " link-netnsid ");
+        int third, fourth, number;
+
+        if (sscanf(line, "%*d: veth%d-%d@", &third, &fourth) == 2 &&
+            (!strstr(line, " master ") || !at ||
+             sscanf(at, " link-netnsid %d", &number) != 1 ||
+             !is_namespace_alive(number)))
+            return true;
+    }
+    return false;
 }
 
 char *network_state(void)
@@ -74,7 +103,7 @@ char *network_state(void)
         "ip -6 route show table all; nft list ruleset; cd /proc/sys/net;"
         "grep -rs . ipv4/ip_forward ipv4/conf ipv6/conf | sort";
 
-    for (int ms = 0; ms < WAIT_MS && count_veths() > count_claims(); ms += 5)
+    for (int ms = 0; ms < WAIT_MS && is_any_port_dying(); ms += 5)
         poll(NULL, 0, 5);
     struct result result =
         run_program(NULL, (char *const[]){"sh", "-c", script, NULL});

@@ -95,7 +95,7 @@ static int make_machine(void **state)
 {
     (void)state;
     absent = "#include <nothing";
-    busybox = built("rootfs/bin/busybox");
+    busybox = built("private/rootfs/bin/busybox");
     shell(format("rm -rf '%1$s'; mkdir -p '%1$s/proc/self/ns'; "
                  "cd '%1$s/proc/self/ns'; for name in mnt pid uts ipc cgroup "
                  "net; do ln -s \"$name:[4026531840]\" $name; done",

@@ -83,7 +83,7 @@ static char *copy_busybox(const char *name)
 {
     char *path = fresh(name);
 
-    shell(format("cp '%s' '%s'", built("rootfs/bin/busybox"), path));
+    shell(format("cp '%s' '%s'", built("private/rootfs/bin/busybox"), path));
     return path;
 }
 

@@ -79,7 +79,7 @@ static char *copy_root(const char *name)
 {
     char *path = fresh(name);
 
-    outside(format("cp -a '%s' '%s'", built("rootfs"), path));
+    outside(format("cp -a '%s' '%s'", built("private/rootfs"), path));
     return path;
 }
 
@@ -274,14 +274,14 @@ static void exactly_these_mounts_are_there_all_private(void **state)
 {
     (void)state;
     assert_mounts_of_run(run_quiet("cat", "/proc/self/mountinfo"),
-                         built("rootfs"));
+                         built("private/rootfs"));
 }
 
 static void the_mounts_seen_under_chroot_are_the_same(void **state)
 {
     (void)state;
     assert_mounts_of_run(run_quiet("--chroot", "cat", "/proc/self/mountinfo"),
-                         built("rootfs"));
+                         built("private/rootfs"));
 }
 
 static void temporary_directories_are_open_to_everybody(void **state)
@@ -319,7 +319,7 @@ static void the_root_is_the_rootfs(void **state)
     (void)state;
     struct stat st;
 
-    assert_return_code(stat(built("rootfs"), &st), errno);
+    assert_return_code(stat(built("private/rootfs"), &st), errno);
     assert_text(inside("stat -c %d:%i / /.. /proc/1/root/"),
                 format("%1$lu:%2$lu\n%1$lu:%2$lu\n%1$lu:%2$lu\n", st.st_dev,
                        st.st_ino));
@@ -356,7 +356,7 @@ static void a_path_of_the_host_is_no_command(void **state)
     (void)state;
     char *tool = format("%s/tool", fresh_directory("host"));
 
-    outside(format("cp '%s' '%s'", built("rootfs/bin/busybox"), tool));
+    outside(format("cp '%s' '%s'", built("private/rootfs/bin/busybox"), tool));
     struct result result = run_quiet(tool);
     assert_status(result, 127);
     assert_message(result, format("exec %s: No such file", tool),
@@ -974,7 +974,7 @@ static void a_directory_of_the_host_is_a_volume(void **state)
     char *directory = fresh_directory("volume");
     char *volume = format("%s:/tmp/deep/data", directory);
     struct mount_row rows[] = {
-        root_row(built("rootfs"), false),
+        root_row(built("private/rootfs"), false),
         {"/tmp/deep/data", "tmpfs", "rw", "mode=755", NULL}};
 
     create(format("%s/file", directory), "from the host\n", 0644);
@@ -1332,7 +1332,7 @@ static void the_default_root_is_found_from_everywhere(void **state)
     char *directory = fresh_directory("elsewhere");
     struct stat st;
 
-    assert_return_code(stat(built("rootfs"), &st), errno);
+    assert_return_code(stat(built("private/rootfs"), &st), errno);
     assert_return_code(
         symlink(built(format("stage%02d", stage)), format("%s/run", directory)),
         errno);
@@ -1392,7 +1392,7 @@ static char *small_root(const char *name)
     outside(format("rm -rf '%1$s' && mkdir -p '%1$s/data' && cd '%2$s' && "
                    "cp -a --parents bin/busybox bin/sh dev etc proc run sys "
                    "tmp '%1$s'",
-                   path, built("rootfs")));
+                   path, built("private/rootfs")));
     return path;
 }
 

@@ -268,7 +268,7 @@ an_unknown_architecture_is_refused() {
 tree="$work/a tree, copied"
 mkdir -p "$tree/build/vm"
 cp -R run Makefile rootfs setup.sh stage* tools common tests "$tree"
-cp -a build/rootfs build/stage* "$tree/build"
+cp -a build/private build/stage* "$tree/build"
 unset ARCH
 . tools/vm/arch.sh
 cp -a "$files" "$tree/build/vm"

@@ -101,7 +101,7 @@ finish_output() {
 }
 
 # What the host cannot build for another architecture.
-[ -z "$foreign" ] || sh rootfs/build.sh build/rootfs
+[ -z "$foreign" ] || sh rootfs/build.sh build/private/rootfs
 
 set -- sh -c "$command"
 [ -n "$command" ] || set -- "$(command -v bash || echo sh)"

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "lock.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SHORT_MS = 3, LONG_MS = 50, MESSAGE_MS = 1000, LIMIT_MS = 30000 };
+
+static int lock = -1;
+
+/* Opens the directory again each time: the holder may have removed the one that
+ * was opened before, and another process may have made a new one. */
+static bool try_lock(void)
+{
+    struct stat st;
+
+    if (mkdir(RUN_DIRECTORY, S_IRWXU) == -1 && errno != EEXIST)
+        die("lock %s", RUN_DIRECTORY);
+    int fd =
+        open(RUN_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd == -1 && errno == ENOENT)
+        return false;
+    if (fd == -1 || fstat(fd, &st) == -1)
+        die("lock %s", RUN_DIRECTORY);
+    if (st.st_uid != 0 || st.st_mode & (S_IRWXG | S_IRWXO))
+        fail(EXIT_SETUP, "remove it: others could hold the lock",
+             "lock %s: not accessible to root alone", RUN_DIRECTORY);
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK)
+        die("lock %s", RUN_DIRECTORY);
+    if (locked && fstat(fd, &st) == 0 && st.st_nlink > 0)
+        lock = fd;
+    else
+        close(fd);
+    return lock == fd;
+}
+
+/* The parent holds these signals back, so that they wait to be fetched. */
+static void wait_or_end(int ms)
+{
+    struct timespec time = {.tv_nsec = ms * 1000000L};
+    sigset_t ending;
+
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGHUP);
+    sigaddset(&ending, SIGQUIT);
+    int signal = sigtimedwait(&ending, NULL, &time);
+    if (signal > 0)
+        fail(EXIT_SIGNAL + signal, NULL, "lock %s: signal %d ended the wait",
+             RUN_DIRECTORY, signal);
+}
+
+static void unlock_at_exit(void)
+{
+    if (lock != -1)
+        unlock_host();
+}
+
+void lock_host(void)
+{
+    static bool registered;
+    int waited = 0;
+
+    if (!registered)
+        atexit(unlock_at_exit);
+    registered = true;
+
+    while (lock == -1 && !try_lock()) {
+        int ms = waited < MESSAGE_MS ? SHORT_MS : LONG_MS;
+        if (waited < MESSAGE_MS && waited + ms >= MESSAGE_MS)
+            warn("waiting for another container that holds %s\n"
+                 "  hint: fuser -v %s names its process",
+                 RUN_DIRECTORY, RUN_DIRECTORY);
+        if (waited >= LIMIT_MS)
+            fail(EXIT_SETUP, "fuser -v " RUN_DIRECTORY " names its process",
+                 "lock %s: still held after %d seconds", RUN_DIRECTORY,
+                 LIMIT_MS / 1000);
+        wait_or_end(ms);
+        waited += ms;
+    }
+}
+
+void unlock_host(void)
+{
+    rmdir(RUN_DIRECTORY);
+    flock(lock, LOCK_UN);
+    close(lock);
+    lock = -1;
+}
