@@ -61,14 +61,10 @@ static const struct device_row devices[] = {
     {0},
 };
 
-static const char *const device_links[][2] = {
-    {"/dev/fd", "/proc/self/fd"},
-    {"/dev/stdin", "/proc/self/fd/0"},
-    {"/dev/stdout", "/proc/self/fd/1"},
-    {"/dev/stderr", "/proc/self/fd/2"},
-    {"/dev/ptmx", "pts/ptmx"},
-    {"/dev/console", "pts/0"},
-    {NULL, NULL},
+static const char *const device_links[6][2] = {
+    {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
+    {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
+    {"/dev/ptmx", "pts/ptmx"},          {"/dev/console", "pts/0"},
 };
 
 /* What is written where, in version 1 and in version 2. N is the number that
@@ -278,7 +274,7 @@ static void furnish_rootfs(void)
     for (const struct device_row *d = devices; d->path; d++)
         if (mknod(d->path, S_IFCHR | 0666, makedev(d->major, d->minor)) == -1)
             die("mknod %s", d->path);
-    for (int i = 0; device_links[i][0]; i++)
+    for (int i = 0; i < 6; i++)
         if (symlink(device_links[i][1], device_links[i][0]) == -1)
             die("symlink %s", device_links[i][0]);
 }

@@ -400,11 +400,13 @@ static void the_same_escape_fails_after_pivot_root(void **state)
 
 /* --- descriptors, CVE-2024-21626 ------------------------------------------ */
 
+/* One that is far up, and the lowest but one. */
 static void leave_directory_open(void *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY);
 
-    if (fd == -1 || dup2(fd, 9) == -1 || (fd != 9 && close(fd) == -1))
+    if (fd == -1 || dup2(fd, 9) == -1 || dup2(fd, 4) == -1 ||
+        (fd != 9 && fd != 4 && close(fd) == -1))
         _exit(98);
 }
 
@@ -430,7 +432,8 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
                                       volume, "-w", path, "pwd");
         assert_status(result, 125);
         /* One number is the container's own socket; from stage 7 on, two. */
-        bool own = strstr(result.err, ": Not a directory");
+        bool own =
+            (fd == 3 || stage >= 7) && strstr(result.err, ": Not a directory");
         assert_message(result,
                        format("chdir %s: %s", path,
                               own ? "Not a directory" : "No such file"),
