@@ -1046,10 +1046,10 @@ static void a_container_that_survives_its_parent_keeps_its_network(void **state)
 /* What clean-host prints, without a cgroup of the machine in sight. */
 static char *clean_host(const char *setting)
 {
-    /* Not by umount(8), which leaves /run/mount. */
+    /* mount(8) would leave /run/mount. */
     return on_host(format(
-        "unshare --mount --propagation private sh -c '%s umount -l /sys; mount "
-        "-t sysfs sysfs /sys && %s common/clean-host.sh %s'",
+        "unshare --mount --propagation private sh -c '%1$s umount -l /sys; "
+        "%1$s mount -t sysfs sysfs /sys && %2$s common/clean-host.sh %3$s'",
         built("private/rootfs/bin/busybox"), setting, stage_program()));
 }
 
