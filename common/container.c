@@ -186,8 +186,9 @@ int wait_for_container(pid_t pid)
     }
     container_pid = 0;
     restore_terminal();
-    command_status = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status)
-                                         : WEXITSTATUS(status);
+    command_status = WEXITSTATUS(status);
+    if (WIFSIGNALED(status))
+        command_status = EXIT_SIGNAL + WTERMSIG(status);
     return command_status;
 }
 
