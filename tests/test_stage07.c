@@ -1049,8 +1049,9 @@ static char *clean_host(const char *setting)
     /* mount(8) would leave /run/mount. */
     return on_host(format(
         "unshare --mount --propagation private sh -c '%1$s umount -l /sys; "
-        "%1$s mount -t sysfs sysfs /sys && %2$s common/clean-host.sh %3$s'",
-        built("private/rootfs/bin/busybox"), setting, stage_program()));
+        "%1$s mount -t sysfs sysfs /sys && %2$s %3$s %4$s'",
+        built("private/rootfs/bin/busybox"), setting,
+        built("../common/clean-host.sh"), stage_program()));
 }
 
 static void clean_host_ends_a_survivor_only_when_told_to(void **state)
