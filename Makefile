@@ -58,7 +58,8 @@ help:
 #: make fuzz      four minutes of invented command lines
 #: make bench     what a start costs, beside the bare kernel calls and others
 #: make clean     remove what was built
-#: make clean-host  undo what a killed container may have left on the host
+#: make clean-host  undo what a killed container may have left on the host;
+#:                with KILL=1 also end containers that survived their parent
 #:
 #: make setup stage7 && sudo ./run   is all it takes; a second word installs
 #: only what it needs itself: make setup test, make setup check.
@@ -325,6 +326,6 @@ clean:
 # What a container leaves whose parent was killed too: a cgroup, the bridge.
 .PHONY: clean-host
 clean-host: $(BUILD)/stage07
-	@$(SUDO)common/clean-host.sh $(BUILD)/stage07
+	@$(SUDO)env KILL="$(KILL)" common/clean-host.sh $(BUILD)/stage07
 
 -include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -print 2>/dev/null)

@@ -5,8 +5,9 @@
 # cgroups, and the bridge. common/clean-host.sh STAGE07
 #
 # Only what is ours and in nobody's use: a cgroup of ours whose name is the PID
-# of no process, and in which no process is; a bridge of which no container has
-# an address.
+# of no process, and in which no process is; a bridge without a port. Names the
+# containers that survived their parent, because COMMAND changed its user, and
+# ends them if KILL=1 is in the environment.
 set -eu
 
 [ "$(id -u)" -eq 0 ] || { echo "clean-host: needs root" >&2; exit 1; }
@@ -16,6 +17,34 @@ undone=0
 is_empty() {
     [ -z "$(find "$1" -name cgroup.procs -exec cat {} + 2>/dev/null)" ]
 }
+
+# The first process of a PID namespace, whose parent is none of our programs.
+# Its link eth0 leads to a port of mini0, or it is in one of our cgroups.
+is_survivor() {
+    awk '/^NSpid:/ { exit !(NF == 3 && $3 == 1) }' "$1/status" || return 1
+    parent=$(awk '/^PPid:/ { print $2 }' "$1/status")
+    case $(readlink "/proc/$parent/exe") in
+    */stage0[1-9]) return 1 ;;
+    esac
+    ! grep -q '/mini-container/' "$1/cgroup" || return 0
+    index=$(cat "$1/root/sys/class/net/eth0/iflink") || return 1
+    cat /sys/class/net/mini0/brif/*/../ifindex | grep -qx "$index"
+}
+
+for process in /proc/[0-9]*; do
+    is_survivor "$process" 2>/dev/null || continue
+    pid=${process#/proc/}
+    name=$(tr '\0' ' ' <"$process/cmdline")
+    undone=1
+    if [ "${KILL:-}" = 1 ]; then
+        kill -s KILL "$pid"
+        echo "ended container $pid: $name"
+        while [ -e "$process/exe" ]; do sleep 0.1; done
+    else
+        echo "container $pid lives on without its parent: $name"
+        echo "  hint: make clean-host KILL=1 ends it"
+    fi
+done
 
 # Field 5 of a cgroup mount is where it is mounted.
 for mount in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,8 +143,21 @@ static unsigned long long signal_mask(const char *status, const char *name)
     return line ? strtoull(line + strlen(name), NULL, 16) : 0;
 }
 
-/* Whether PID has a use for SIGNAL: a handler, or it ignores it, or blocks it
- * to take it by sigwait(3) or a signalfd(2). */
+/* Whether the process waits in sigwait(3). As long as it does, /proc shows the
+ * signals that it waits for as not blocked. */
+static bool is_in_sigwait(void)
+{
+    char *path = xasprintf("/proc/%d/syscall", container_pid);
+    char *text = read_file(path);
+    bool found = text && strtol(text, NULL, 10) == SYS_rt_sigtimedwait;
+
+    free(text);
+    free(path);
+    return found;
+}
+
+/* Whether the process has a use for SIGNAL: a handler, or it ignores it, or
+ * blocks it to take it by sigwait(3) or a signalfd(2). */
 static bool is_wanted(const char *status, int signal)
 {
     unsigned long long wanted = signal_mask(status, "\nSigCgt:") |
@@ -173,7 +187,8 @@ static bool is_dropped(int signal)
     char *path = xasprintf("/proc/%d/status", container_pid);
     char *status = read_file(path);
     bool dropped =
-        (signal == SIGTSTP || is_first(status)) && !is_wanted(status, signal);
+        (signal == SIGTSTP || is_first(status)) && !is_wanted(status, signal) &&
+        !is_in_sigwait();
 
     free(status);
     free(path);
@@ -334,8 +349,9 @@ int wait_for_container(pid_t pid)
     } while (!take_signal(signals, &status));
     container_pid = 0;
     restore_terminal();
-    command_status = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status)
-                                         : WEXITSTATUS(status);
+    command_status = WEXITSTATUS(status);
+    if (WIFSIGNALED(status))
+        command_status = EXIT_SIGNAL + WTERMSIG(status);
     return command_status;
 }
 

@@ -20,8 +20,10 @@ static int lock = -1;
 
 /* Opens the directory again each time: the holder may have removed the one that
  * was opened before, and another process may have made a new one. */
-static bool try_lock(void)
+static bool try_lock(int *waited)
 {
+    static time_t holder_s;
+    static long holder_ns;
     struct stat st;
 
     if (mkdir(RUN_DIRECTORY, S_IRWXU) == -1 && errno != EEXIST)
@@ -35,10 +37,16 @@ static bool try_lock(void)
     if (st.st_uid != 0 || st.st_mode & (S_IRWXG | S_IRWXO))
         fail(EXIT_SETUP, "remove it: others could hold the lock",
              "lock %s: not accessible to root alone", RUN_DIRECTORY);
+    /* Each holder leaves a time stamp: the wait for another one begins. */
+    if (st.st_mtim.tv_sec != holder_s || st.st_mtim.tv_nsec != holder_ns)
+        *waited = 0;
+    holder_s = st.st_mtim.tv_sec;
+    holder_ns = st.st_mtim.tv_nsec;
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK)
         die("lock %s", RUN_DIRECTORY);
-    if (locked && fstat(fd, &st) == 0 && st.st_nlink > 0)
+    if (locked && futimens(fd, NULL) == 0 && fstat(fd, &st) == 0 &&
+        st.st_nlink > 0)
         lock = fd;
     else
         close(fd);
@@ -77,7 +85,7 @@ void lock_host(void)
         atexit(unlock_at_exit);
     registered = true;
 
-    while (lock == -1 && !try_lock()) {
+    while (lock == -1 && !try_lock(&waited)) {
         int ms = waited < MESSAGE_MS ? SHORT_MS : LONG_MS;
         if (waited < MESSAGE_MS && waited + ms >= MESSAGE_MS)
             warn("waiting for another container that holds %s\n"

@@ -8,10 +8,10 @@
 
 #define RUN_DIRECTORY "/run/mini-container"
 
-/* Takes the lock, if this process does not hold it. After a second says what it
- * waits for, and fails after 30. A signal that asks this process to end ends
- * the wait too, with status 128 + N. Dies if the directory is not root's alone.
- * See flock(2). */
+/* Takes the lock, if this process does not hold it. If one process holds it for
+ * a second, says what it waits for, and fails after 30. A signal that asks this
+ * process to end ends the wait too, with status 128 + N. Dies if the directory
+ * is not root's alone. See flock(2). */
 void lock_host(void);
 
 /* Frees the lock, which a child of clone(2) may have inherited, and removes the

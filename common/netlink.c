@@ -96,6 +96,24 @@ static int exchange(struct nlmsghdr *request, mnl_cb_t callback, void *data)
     return result;
 }
 
+/* Asks for all addresses or routes. EINTR: some changed meanwhile, once more.
+ */
+static int dump_ipv4(int type, size_t header_size, mnl_cb_t callback,
+                     void *data)
+{
+    int result;
+
+    do {
+        struct nlmsghdr *request = new_request(type, NLM_F_DUMP);
+        unsigned char *header =
+            mnl_nlmsg_put_extra_header(request, header_size);
+
+        header[0] = AF_INET;
+        result = exchange(request, callback, data);
+    } while (result == -1 && errno == EINTR);
+    return result;
+}
+
 /* Does it, and narrates it as WHAT. */
 static void perform(struct nlmsghdr *request, char *what)
 {
@@ -188,13 +206,19 @@ static int read_port(const struct nlmsghdr *message, void *data)
 bool has_live_port(const char *name, unsigned int except)
 {
     static struct ports ports;
-    struct nlmsghdr *request = new_request(RTM_GETLINK, NLM_F_DUMP);
+    unsigned int index = link_index(name);
+    int result;
 
-    ports.count = 0;
-    mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-    mnl_attr_put_u32(request, IFLA_MASTER, link_index(name));
-    mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    if (exchange(request, read_port, &ports) == -1)
+    do {
+        struct nlmsghdr *request = new_request(RTM_GETLINK, NLM_F_DUMP);
+
+        ports.count = 0;
+        mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+        mnl_attr_put_u32(request, IFLA_MASTER, index);
+        mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        result = exchange(request, read_port, &ports);
+    } while (result == -1 && errno == EINTR); /* changed meanwhile: once more */
+    if (result == -1)
         die("netlink get ports");
     for (size_t i = 0; i < ports.count; i++)
         if (ports.links[i].index != except && leads_somewhere(&ports.links[i]))
@@ -367,12 +391,9 @@ void for_each_address(void (*call)(unsigned int index, uint32_t address,
                       void *data)
 {
     struct found found = {.call = call, .data = data};
-    struct nlmsghdr *request = new_request(RTM_GETADDR, NLM_F_DUMP);
-    struct ifaddrmsg *header =
-        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
 
-    header->ifa_family = AF_INET;
-    if (exchange(request, read_address, &found) == -1)
+    if (dump_ipv4(RTM_GETADDR, sizeof(struct ifaddrmsg), read_address,
+                  &found) == -1)
         die("netlink addresses");
 }
 
@@ -428,13 +449,10 @@ static int compare_route(const struct nlmsghdr *message, void *data)
 bool is_subnet_in_use(uint32_t address, int prefix)
 {
     struct subnet subnet = {.address = address, .prefix = prefix};
-    struct nlmsghdr *request = new_request(RTM_GETROUTE, NLM_F_DUMP);
-    struct rtmsg *header =
-        mnl_nlmsg_put_extra_header(request, sizeof(struct rtmsg));
 
     /* All tables: the one called local has the host's own addresses. */
-    header->rtm_family = AF_INET;
-    if (exchange(request, compare_route, &subnet) == -1)
+    if (dump_ipv4(RTM_GETROUTE, sizeof(struct rtmsg), compare_route, &subnet) ==
+        -1)
         die("netlink routes");
     return subnet.in_use;
 }

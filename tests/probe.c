@@ -3,18 +3,20 @@
  * COMMAND of some tests, linked statically, so that it runs in every root:
  *
  *     probe block N    blocks signal N, says "ready", and waits
+ *     probe wait N     the same, and ends when sigwait(3) returns the signal
  *     probe keyring    prints the description of its session keyring
  */
 #define _GNU_SOURCE
 #include <linux/keyctl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static _Noreturn void block(int number)
+static _Noreturn void block(int number, bool wait)
 {
     sigset_t set;
 
@@ -23,8 +25,10 @@ static _Noreturn void block(int number)
     sigprocmask(SIG_SETMASK, &set, NULL);
     puts("ready");
     fflush(stdout);
-    for (;;)
-        pause();
+    while (!wait || sigwaitinfo(&set, NULL) != number)
+        if (!wait)
+            pause();
+    exit(0);
 }
 
 static int show_keyring(void)
@@ -43,7 +47,9 @@ static int show_keyring(void)
 int main(int argc, char *argv[])
 {
     if (argc == 3 && strcmp(argv[1], "block") == 0)
-        block(atoi(argv[2]));
+        block(atoi(argv[2]), false);
+    if (argc == 3 && strcmp(argv[1], "wait") == 0)
+        block(atoi(argv[2]), true);
     if (argc == 2 && strcmp(argv[1], "keyring") == 0)
         return show_keyring();
     return 2;

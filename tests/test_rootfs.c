@@ -89,6 +89,22 @@ static char *copy_busybox(const char *name)
 
 /* --- the root ------------------------------------------------------------- */
 
+/* A set-uid file in it would serve every user of the host. */
+static void a_directory_that_is_made_for_the_root_is_closed(void **state)
+{
+    (void)state;
+    char *open = fresh("open");
+
+    assert_text(
+        shell(format("mkdir -m 755 '%1$s' && rootfs/build.sh "
+                     "'%1$s/closed/rootfs' >/dev/null && rootfs/build.sh "
+                     "'%1$s/rootfs' >/dev/null && stat -c %%a '%1$s' "
+                     "'%1$s/closed' '%1$s/closed/rootfs'",
+                     open)),
+        "755\n700\n755\n");
+    assert_text(shell(format("stat -c %%a '%s'", built("private"))), "700\n");
+}
+
 static void the_root_has_the_usual_directories_and_modes(void **state)
 {
     (void)state;
@@ -390,6 +406,7 @@ static void the_prompt_names_user_host_and_directory(void **state)
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_directory_that_is_made_for_the_root_is_closed),
         cmocka_unit_test(the_root_has_the_usual_directories_and_modes),
         cmocka_unit_test(every_applet_is_a_link_that_resolves_inside),
         cmocka_unit_test(a_path_may_have_spaces),

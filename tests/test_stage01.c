@@ -402,6 +402,26 @@ static void a_signal_that_command_blocks_does_not_end_it(void **state)
     assert_true(exists(live.container));
 }
 
+/* Asleep in sigwait(3). */
+static bool is_waiting(const void *pid)
+{
+    char *text = contents(format("/proc/%d/syscall", *(const pid_t *)pid));
+
+    return atoi(text) == SYS_rt_sigtimedwait;
+}
+
+static void a_signal_that_command_waits_for_arrives(void **state)
+{
+    char **words = probe_words("wait", format("%d", SIGTERM));
+    struct live live = start_with(words + 1);
+
+    (void)state;
+    free(words);
+    wait_until(is_waiting, &live.container, "COMMAND waits");
+    kill(live.parent, SIGTERM);
+    assert_status(finish(&live), 0);
+}
+
 /* A second signal does not make the time until SIGKILL longer. */
 static void other_signals_do_not_stretch_the_grace_time(void **state)
 {
@@ -510,6 +530,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(sigpipe_does_not_end_the_parent),
         cmocka_unit_test(what_the_caller_ignores_is_not_forwarded),
         cmocka_unit_test(a_signal_that_command_blocks_does_not_end_it),
+        cmocka_unit_test(a_signal_that_command_waits_for_arrives),
         cmocka_unit_test(other_signals_do_not_stretch_the_grace_time),
         cmocka_unit_test(a_second_sigterm_ends_the_wait),
         cmocka_unit_test(first_process_dies_with_a_killed_parent),

@@ -719,7 +719,8 @@ static void etc_files_of_the_root_stay_as_they_are(void **state)
 
 /* The host's resolvers, for one test: RESOLV_CONF for programs, and if it is
  * not NULL, UPSTREAM for the servers that systemd-resolved asks. */
-static char *resolv_conf_inside(const char *resolv_conf, const char *upstream)
+static char *resolv_conf_inside(const char *resolv_conf, const char *upstream,
+                                char *network)
 {
     char *file = fresh("resolv.conf");
     const char *systemd = "/run/systemd/resolve/resolv.conf";
@@ -736,7 +737,9 @@ static char *resolv_conf_inside(const char *resolv_conf, const char *upstream)
     if (bound == -1)
         umount2("/run", MNT_DETACH);
     assert_return_code(bound, errno);
-    struct result result = run_quiet("cat", "/etc/resolv.conf");
+    struct result result =
+        network ? run_quiet("--network", network, "cat", "/etc/resolv.conf")
+                : run_quiet("cat", "/etc/resolv.conf");
     assert_return_code(umount("/etc/resolv.conf"), errno);
     assert_return_code(umount2("/run", MNT_DETACH), errno);
     assert_status(result, 0);
@@ -751,30 +754,47 @@ static void resolv_conf_keeps_the_servers_that_can_be_reached(void **state)
                        "search example.test\n"
                        "options ndots:2";
 
-    assert_text(resolv_conf_inside(text, NULL), text);
+    assert_text(resolv_conf_inside(text, NULL, NULL), text);
 }
 
-static void resolv_conf_loses_servers_at_a_loopback_address(void **state)
+static const char mixed_servers[] = "nameserver 127.0.0.53\n"
+                                    "nameserver 192.0.2.1\n"
+                                    "search example.test\n"
+                                    "nameserver ::1\n"
+                                    "nameserver\t127.0.0.1\n"
+                                    "nameserver 2001:db8::1\n"
+                                    "nameserver 127.1.2.3";
+
+/* Without a network of its own, a container reaches what the host reaches. */
+static void resolv_conf_is_the_hosts_with_the_hosts_network(void **state)
 {
     (void)state;
-    assert_text(resolv_conf_inside("nameserver 127.0.0.53\n"
-                                   "nameserver 192.0.2.1\n"
-                                   "search example.test\n"
-                                   "nameserver ::1\n"
-                                   "nameserver\t127.0.0.1\n"
-                                   "nameserver 2001:db8::1\n"
-                                   "nameserver 127.1.2.3",
-                                   "nameserver 192.0.2.99\n"),
-                "nameserver 192.0.2.1\n"
-                "search example.test\n"
-                "nameserver 2001:db8::1\n");
+    assert_text(resolv_conf_inside(mixed_servers, "nameserver 192.0.2.99\n",
+                                   stage < 7 ? NULL : "host"),
+                mixed_servers);
+    assert_text(
+        resolv_conf_inside("nameserver ::1\n", NULL, stage < 7 ? NULL : "host"),
+        "nameserver ::1\n");
+}
+
+static void resolv_conf_loses_servers_that_cannot_be_reached(void **state)
+{
+    (void)state;
+    if (stage < 7)
+        return;
+    assert_text(
+        resolv_conf_inside(mixed_servers, "nameserver 192.0.2.99\n", NULL),
+        "nameserver 192.0.2.1\nsearch example.test\n");
 }
 
 static void resolv_conf_asks_whom_systemd_resolved_asks(void **state)
 {
     (void)state;
+    if (stage < 7)
+        return;
     assert_text(resolv_conf_inside("nameserver 127.0.0.53\nsearch a.test\n",
-                                   "nameserver 192.0.2.7\nsearch b.test\n"),
+                                   "nameserver 192.0.2.7\nsearch b.test\n",
+                                   NULL),
                 "nameserver 192.0.2.7\nsearch b.test\n");
 }
 
@@ -782,13 +802,16 @@ static void resolv_conf_has_public_servers_if_no_other_are_left(void **state)
 {
     (void)state;
     static const char *const texts[] = {"nameserver 127.0.0.53\n", "",
-                                        "search example.test\n"};
+                                        "search example.test\n",
+                                        "nameserver 2001:db8::1\n"};
 
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        char *text = resolv_conf_inside(texts[i], "nameserver 127.0.0.1\n");
+    for (size_t i = 0; stage >= 7 && i < COUNT(texts); i++) {
+        char *text =
+            resolv_conf_inside(texts[i], "nameserver 127.0.0.1\n", NULL);
         assert_contains(text, "\nnameserver 8.8.8.8\n");
         assert_contains(text, "\nnameserver 8.8.4.4\n");
         assert_lacks(text, "127.0.0.");
+        assert_lacks(text, "2001:");
     }
 }
 
@@ -1298,7 +1321,8 @@ static void a_root_that_was_not_built_yet_has_its_hint(void **state)
         NULL, (char *const[]){program, "-q", "echo", "started", NULL});
     assert_status(result, 125);
     assert_text(result.out, "");
-    assert_message(result, "/not built/rootfs: No such file or directory",
+    assert_message(result,
+                   "/not built/private/rootfs: No such file or directory",
                    "make rootfs");
 }
 
@@ -1561,7 +1585,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(etc_files_have_mode_0644_whatever_the_umask),
     cmocka_unit_test(etc_files_of_the_root_stay_as_they_are),
     cmocka_unit_test(resolv_conf_keeps_the_servers_that_can_be_reached),
-    cmocka_unit_test(resolv_conf_loses_servers_at_a_loopback_address),
+    cmocka_unit_test(resolv_conf_is_the_hosts_with_the_hosts_network),
+    cmocka_unit_test(resolv_conf_loses_servers_that_cannot_be_reached),
     cmocka_unit_test(resolv_conf_asks_whom_systemd_resolved_asks),
     cmocka_unit_test(resolv_conf_has_public_servers_if_no_other_are_left),
     cmocka_unit_test(command_has_the_callers_umask),

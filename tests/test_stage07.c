@@ -1043,6 +1043,41 @@ static void a_container_that_survives_its_parent_keeps_its_network(void **state)
     assert_host_unchanged(before);
 }
 
+/* What clean-host prints, without a cgroup of the machine in sight. */
+static char *clean_host(const char *setting)
+{
+    /* mount(8) would leave /run/mount. */
+    return on_host(format(
+        "unshare --mount --propagation private sh -c '%1$s umount -l /sys; "
+        "%1$s mount -t sysfs sysfs /sys && %2$s %3$s %4$s'",
+        built("private/rootfs/bin/busybox"), setting,
+        built("../common/clean-host.sh"), stage_program()));
+}
+
+static void clean_host_ends_a_survivor_only_when_told_to(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    struct live live = start("su", "-s", "/bin/sh", "nobody", "-c",
+                             "echo ready; exec sleep 1000");
+    struct live other = start(READY("read line"));
+    pid_t container = live.container;
+
+    kill(live.parent, SIGKILL);
+    wait_until_gone(live.parent);
+    char *name = format("container %d lives on without its parent: sleep 1000 "
+                        "\n  hint: make clean-host KILL=1 ends it\n",
+                        container);
+    assert_text(clean_host(""), name);
+    assert_true(exists(container));
+    assert_text(clean_host("KILL=1"),
+                format("ended container %d: sleep 1000 \n", container));
+    assert_false(exists(container));
+    assert_true(has_link(BRIDGE));
+    assert_status(end(&other), 0);
+    assert_host_unchanged(before);
+}
+
 /* Two parents that are PID 1 begin their search at the same address. */
 static void an_address_is_not_given_away_while_its_link_is_there(void **state)
 {
@@ -1478,6 +1513,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_bridge_without_alias_is_ours),
     cmocka_unit_test(a_failure_while_leaving_keeps_the_status),
     cmocka_unit_test(a_container_that_survives_its_parent_keeps_its_network),
+    cmocka_unit_test(clean_host_ends_a_survivor_only_when_told_to),
     cmocka_unit_test(an_address_is_not_given_away_while_its_link_is_there),
     cmocka_unit_test(a_namespace_that_outlives_its_container_is_unplugged),
     cmocka_unit_test(forwarding_that_others_need_by_now_stays),
