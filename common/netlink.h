@@ -66,10 +66,10 @@ void delete_link(const char *name);
 /* Gives a link the address ADDRESS in a subnet of PREFIX bits. */
 void add_address(const char *name, uint32_t address, int prefix);
 
-/* Calls FOUND for each address of each link, for some of them twice if they
+/* Calls CALL for each address of each link, for some of them twice if they
  * change meanwhile. */
-void for_each_address(void (*found)(unsigned int index, uint32_t address,
-                                    void *data),
+void for_each_address(void (*call)(unsigned int index, uint32_t address,
+                                   void *data),
                       void *data);
 
 void add_default_route(uint32_t gateway);

@@ -349,7 +349,7 @@ static void report_tables(char *chains, const char *bridge)
             strcmp(name, own_table) == 0 ||
             (strcmp(family, "ip") != 0 && strcmp(family, "inet") != 0))
             continue;
-        strcpy(done, list);
+        snprintf(done, sizeof(done), "%s", list);
         char *text = run_nft(list, &status);
         if (!strstr(text, quoted))
             report_chains(text, bridge);

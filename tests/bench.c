@@ -230,13 +230,14 @@ static void write_bundle(const char *name, bool limits)
     FILE *file = fopen(text("%s/%s/config.json", work, name), "we");
     if (!file)
         stop("config.json");
-    fprintf(file,
-            "{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":false,"
-            "\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],"
-            "\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"},"
-            "\"root\":{\"path\":\"%s/private/rootfs\"},\"hostname\":\"container\","
-            "\"mounts\":[",
-            build);
+    fprintf(
+        file,
+        "{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":false,"
+        "\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],"
+        "\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"},"
+        "\"root\":{\"path\":\"%s/private/rootfs\"},\"hostname\":\"container\","
+        "\"mounts\":[",
+        build);
     for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
         fprintf(file,
                 "%s{\"destination\":\"%s\",\"type\":\"%s\","
@@ -271,7 +272,8 @@ static void add_peers(void)
         add("bwrap", BARE,
             text("bwrap --unshare-pid --unshare-uts --unshare-ipc "
                  "--unshare-net --unshare-cgroup --hostname container "
-                 "--die-with-parent --bind %s/private/rootfs / --proc /proc --tmpfs "
+                 "--die-with-parent --bind %s/private/rootfs / --proc /proc "
+                 "--tmpfs "
                  "/tmp --dev /dev --mqueue /dev/mqueue --tmpfs /run --bind "
                  "/sys /sys --clearenv /bin/true",
                  build));

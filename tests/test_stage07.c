@@ -1211,7 +1211,9 @@ static void a_table_of_our_name_that_is_not_ours_is_left_alone(void **state)
     on_host("nft add table ip mini-container; nft add chain ip mini-container "
             "own; nft add rule ip mini-container own counter");
     char *before = host_state();
-    struct result result = run_quiet("ping", "-c", "1", "-W", "10", GATEWAY);
+    struct live live = start(READY("read line; ping -c 1 -W 10 " GATEWAY));
+    assert_text(sysctl_value("ipv4/conf/" BRIDGE "/forwarding"), "0");
+    struct result result = end(&live);
 
     assert_status(result, 0);
     assert_message(result, "no NAT: table ip mini-container exists",
