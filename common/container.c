@@ -20,7 +20,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,9 +185,8 @@ static bool is_dropped(int signal)
 {
     char *path = xasprintf("/proc/%d/status", container_pid);
     char *status = read_file(path);
-    bool dropped =
-        (signal == SIGTSTP || is_first(status)) && !is_wanted(status, signal) &&
-        !is_in_sigwait();
+    bool dropped = (signal == SIGTSTP || is_first(status)) &&
+                   !is_wanted(status, signal) && !is_in_sigwait();
 
     free(status);
     free(path);
