@@ -469,7 +469,7 @@ static void all_output_comes_before_the_end(void **state)
 {
     (void)state;
     on_terminal("sh", "-c",
-                "trap 'kill $!; seq 500; echo the last; exit' USR1; "
+                "trap 'kill $!; seq 500; echo the last; exit 0' USR1; "
                 "sleep 1000 & echo ready; while :; do wait $!; done");
     expect("ready\r\n");
     pid_t parent = children_of(terminal.leader)[0], container = first_process();
