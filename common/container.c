@@ -337,10 +337,9 @@ int wait_for_container(pid_t pid)
             deadline = 0;
         }
         int timeout = watch_terminal(fds + 2);
-        if (poll(fds, 2 + TERMINAL_FDS, sooner(timeout, deadline)) == -1 &&
-            errno != EINTR)
-            die("poll");
-        if (fds[1].revents) {
+        /* A failure, for want of memory, is no reason to end the container. */
+        if (poll(fds, 2 + TERMINAL_FDS, sooner(timeout, deadline)) > 0 &&
+            fds[1].revents) {
             receive_terminal(prepared.channel[1], pid);
             fds[1].fd = -1;
         }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
@@ -325,6 +326,17 @@ void relay_terminal(const struct pollfd fds[TERMINAL_FDS],
     write_flow(&printed, screen);
 }
 
+static bool is_told_to_end(int signals)
+{
+    struct signalfd_siginfo info;
+
+    while (read(signals, &info, sizeof(info)) == sizeof(info))
+        if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGINT ||
+            info.ssi_signo == SIGQUIT || info.ssi_signo == SIGTERM)
+            return true;
+    return false;
+}
+
 void drain_terminal(int signals)
 {
     while (master != -1 && (printed.length || read_printed())) {
@@ -332,7 +344,8 @@ void drain_terminal(int signals)
                                {.fd = signals, .events = POLLIN}};
 
         write_flow(&printed, screen);
-        if (printed.length && (poll(fds, 2, -1) == -1 || !fds[0].revents))
+        if (printed.length &&
+            (poll(fds, 2, -1) == -1 || is_told_to_end(signals)))
             return;
     }
 }

@@ -37,8 +37,9 @@ int watch_terminal(struct pollfd fds[TERMINAL_FDS]);
 void relay_terminal(const struct pollfd fds[TERMINAL_FDS],
                     bool (*judge)(int signal));
 
-/* Passes on all that was printed. Gives up when SIGNALS, a signalfd(2), can be
- * read while the caller's terminal takes nothing. */
+/* Passes on all that was printed. While the caller's terminal takes nothing,
+ * gives up if SIGNALS, a non-blocking signalfd(2), has one that means the end.
+ */
 void drain_terminal(int signals);
 
 /* The process group in the foreground of the container's terminal; without a
