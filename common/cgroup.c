@@ -224,15 +224,17 @@ static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
     return NULL;
 }
 
-/* Another parent that leaves may remove mini-container while it is empty. A
- * directory that has our PID and processes belongs to a container that
- * survived its parent, or to another PID namespace. */
+/* Another parent that leaves may remove mini-container while it is empty: it is
+ * gone then (ENOENT), or about to go (ENODEV). A directory that has our PID and
+ * processes belongs to a container that survived its parent, or to another PID
+ * namespace. */
 static void make_directory(struct cgroup *c)
 {
     char *path = xasprintf("%s/%d", c->parent, getpid());
 
     for (int n = 1; mkdir(path, 0755) == -1;) {
-        if (errno == ENOENT && (mkdir(c->parent, 0755) == 0 || errno == EEXIST))
+        if ((errno == ENOENT || errno == ENODEV) &&
+            (mkdir(c->parent, 0755) == 0 || errno == EEXIST))
             continue;
         if (errno != EEXIST)
             die("cgroup %s", path);

@@ -29,7 +29,7 @@ static void print_message(const char *format, va_list args, const char *reason,
     vsnprintf(what, sizeof(what), format, args);
     if (strcmp(what, last) == 0)
         return;
-    strcpy(last, what);
+    memcpy(last, what, sizeof(last));
     dprintf(STDERR_FILENO, "%s: %s%s%s%s%s\n", program_name, what,
             reason ? ": " : "", reason ? reason : "", hint ? "\n  hint: " : "",
             hint ? hint : "");
