@@ -247,18 +247,15 @@ static void make_directory(struct cgroup *c)
         die("cgroup %s", path);
 }
 
-/* Version 2: each directory passes on to those in it what it has enabled. */
+/* Version 2: each directory passes on to those in it what it has enabled. That
+ * is written even where it is enabled already: another parent may be at it, and
+ * then the write waits until the files are there. */
 static void enable_controller(const char *directory, const char *controller)
 {
-    char *enabled = read_in(directory, "cgroup.subtree_control");
     char *plus = xasprintf("+%s", controller);
 
-    if (!enabled)
-        die("cgroup %s/cgroup.subtree_control", directory);
-    if (!has_word(enabled, controller) &&
-        !write_in(directory, "cgroup.subtree_control", plus))
+    if (!write_in(directory, "cgroup.subtree_control", plus))
         die("cgroup %s: enable %s", directory, controller);
-    free(enabled);
     free(plus);
 }
 
