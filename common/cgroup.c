@@ -224,15 +224,17 @@ static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
     return NULL;
 }
 
-/* Another parent that leaves may remove mini-container while it is empty. A
- * directory that has our PID and processes belongs to a container that
- * survived its parent, or to another PID namespace. */
+/* Another parent that leaves may remove mini-container while it is empty: it is
+ * gone then (ENOENT), or about to go (ENODEV). A directory that has our PID and
+ * processes belongs to a container that survived its parent, or to another PID
+ * namespace. */
 static void make_directory(struct cgroup *c)
 {
     char *path = xasprintf("%s/%d", c->parent, getpid());
 
     for (int n = 1; mkdir(path, 0755) == -1;) {
-        if (errno == ENOENT && (mkdir(c->parent, 0755) == 0 || errno == EEXIST))
+        if ((errno == ENOENT || errno == ENODEV) &&
+            (mkdir(c->parent, 0755) == 0 || errno == EEXIST))
             continue;
         if (errno != EEXIST)
             die("cgroup %s", path);
@@ -245,18 +247,15 @@ static void make_directory(struct cgroup *c)
         die("cgroup %s", path);
 }
 
-/* Version 2: each directory passes on to those in it what it has enabled. */
+/* Version 2: each directory passes on to those in it what it has enabled. That
+ * is written even where it is enabled already: another parent may be at it, and
+ * then the write waits until the files are there. */
 static void enable_controller(const char *directory, const char *controller)
 {
-    char *enabled = read_in(directory, "cgroup.subtree_control");
     char *plus = xasprintf("+%s", controller);
 
-    if (!enabled)
-        die("cgroup %s/cgroup.subtree_control", directory);
-    if (!has_word(enabled, controller) &&
-        !write_in(directory, "cgroup.subtree_control", plus))
+    if (!write_in(directory, "cgroup.subtree_control", plus))
         die("cgroup %s: enable %s", directory, controller);
-    free(enabled);
     free(plus);
 }
 

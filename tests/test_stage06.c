@@ -1225,8 +1225,8 @@ static void many_at_once_do_not_disturb_each_other(void **state)
     struct result result = run_program(NULL, WORDS("sh", "-c", script));
 
     assert_status(result, 0);
-    assert_text(result.out, "");
     assert_text(result.err, "");
+    assert_text(result.out, "");
     assert_host_unchanged(before);
 }
 
