@@ -114,6 +114,7 @@ static const struct hint {
      "without"},
     {"lock", EACCES, not_root,
      "creating namespaces and links needs root: sudo ./run"},
+    {"lock", EACCES, in_user_namespace, REAL_ROOT},
     {"sysctl", EROFS, NULL,
      "/proc/sys is read-only, as in a container: --network none or host does "
      "without"},

@@ -294,10 +294,10 @@ static void check_rootfs(struct options *options)
              "rootfs %s: Not a directory", options->rootfs);
     /* A relative path could stop below the mount that is made on it: "." does.
      */
-    char *path = realpath(options->rootfs, NULL);
-    if (!path)
+    char path[PATH_MAX];
+    if (!realpath(options->rootfs, path))
         die("realpath %s", options->rootfs);
-    options->rootfs = path;
+    options->rootfs = xstrdup(path);
 }
 
 /* getopt_long's answer for an option that it does not know. */
