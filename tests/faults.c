@@ -104,7 +104,7 @@ static char probe_of_network[] = "ip -o link; ip -o address; ip route";
 static char *without_differences(char *text)
 {
     static char script[] =
-        "sed -E -e 's/10\\.88\\.[0-9]+\\.[0-9]+/ADDRESS/g'"
+        "sed -E -e 's/10\\.77\\.[0-9]+\\.[0-9]+/ADDRESS/g'"
         " -e 's/@if[0-9]+/@if/; s/^[0-9]+: eth0/eth0/; s/link-netnsid.*//'"
         " -e 's/(ether )[0-9a-f:]+/\\1MAC/; /fe80::/d'";
 
