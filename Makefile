@@ -12,7 +12,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
 ALL_CFLAGS = -std=gnu11 -MMD -MP $(WARNINGS) $(CFLAGS)
 
-# The calls that common/narrate.c stands in for, see common/narrate.h.
+# The calls that common/calls.c stands in for, see common/narrate.h.
 CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_mount \
          mount_setattr close_range sethostname chdir chroot mknod symlink \
          kill waitpid execve
@@ -116,6 +116,9 @@ can-execute: | $(SETUP)
 # tries out the program of before.
 failed = { rm -f $(BUILD)/run; exit 1; }
 
+$(BUILD)/%.o: $(BUILD)/%.c
+	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -I. -c -o $@ $<
+
 $(BUILD)/tests/%.o: tests/%.c Makefile | $(SETUP) can-execute has-cmocka
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
@@ -139,10 +142,25 @@ STATIC := -static
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o %.a,$^) $(1) \
 	2>/dev/null || $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
-# $(1): the number of a stage; $(2): with two digits; $(3): all up to that one.
+# $(call earlier,STAGE,SOURCE): which functions STAGE, the one before, has; in
+# the words of common/narrate.h.
+earlier = { echo '\#include "../common/narrate.h"'; \
+    echo 'const int earlier_stages = $(1);'; \
+    echo 'const char *const earlier_functions[] = {'; \
+    sed -n 's/^static [^=;]*[ *]\([a-z_0-9]*\)(.*[^;]$$/    "\1",/p' /dev/null $(2); \
+    echo '    0};'; }
+
+# $(1): the number of a stage; $(2): with two digits; $(3): all up to that one;
+# $(4): the number of the one before.
 define STAGE_RULES
 SOURCE$(1) := $$(wildcard stage$(2)-*/stage$(2).c)
-$$(BUILD)/stage$(2): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) \
+EARLIER$(1) := $(if $(4),$$(wildcard stage$(call two,$(4))-*/stage$(call two,$(4)).c))
+$$(SOURCE$(1):%.c=$$(BUILD)/%.o): ALL_CFLAGS += -finstrument-functions
+$$(BUILD)/earlier$(2).c: $$(EARLIER$(1)) Makefile | $$(SETUP)
+	@mkdir -p $$(@D)
+	@$$(call earlier,$(or $(4),0),$$(EARLIER$(1))) >$$@
+
+$$(BUILD)/stage$(2): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) $$(BUILD)/earlier$(2).o \
     $(if $(filter-out 1 2 3 4 5 6,$(1)),$$(NETWORK)) $$(BUILD)/libcommon.a
 	@echo "  LINK  $$@"
 	@$$(call LINK,$$(WRAP) $(if $(filter-out 1 2 3 4 5 6,$(1)),-lmnl)) || \
@@ -159,9 +177,11 @@ test$(1): $$(BUILD)/tests/test_stage$(2) $(3:%=$$(BUILD)/stage%) \
 	@$(SUDO)tests/run.sh $$<
 endef
 UP_TO :=
+BEFORE :=
 $(foreach n,$(STAGES),\
     $(eval UP_TO += $(call two,$(n)))\
-    $(eval $(call STAGE_RULES,$(n),$(call two,$(n)),$(UP_TO))))
+    $(eval $(call STAGE_RULES,$(n),$(call two,$(n)),$(UP_TO),$(BEFORE)))\
+    $(eval BEFORE := $(n)))
 
 # $(1), $(2): two stages, one after the other, with two digits; $(3): the number
 # of the second.

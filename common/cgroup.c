@@ -472,7 +472,7 @@ void report_cgroups(struct cgroup *all, const struct counter *counters,
         bool oom = k->word && strcmp(k->word, "oom_kill") == 0;
         long long n = -1;
 
-        if (c && (oom || narrating))
+        if (c && (oom || narration != NARRATE_NOTHING))
             n = read_cgroup(c, c->version == 1 ? k->v1_file : k->v2_file,
                             k->word);
         if (n == -1)

@@ -33,8 +33,6 @@ static mode_t file_mask;  /* and its umask */
  * checker looks when main has returned. */
 static struct container prepared = {.pipe = {-1, -1}};
 
-pid_t container_pid;
-
 static void hold_signals(void)
 {
     sigemptyset(&held);
@@ -47,7 +45,7 @@ static void hold_signals(void)
     signal(SIGCHLD, SIG_DFL);
 }
 
-struct container prepare_container(int stage, int argc, char *argv[])
+struct container *prepare_container(int stage, int argc, char *argv[])
 {
     prepared.options = parse_options(stage, argc, argv);
     if (stage >= 6) {
@@ -62,7 +60,13 @@ struct container prepare_container(int stage, int argc, char *argv[])
     save_terminal();
     hold_signals();
     file_mask = umask(0); /* modes are meant as they are written */
-    return prepared;
+    return &prepared;
+}
+
+struct container *enter_container(void *argument)
+{
+    in_container = true;
+    return argument;
 }
 
 void wait_for_parent(struct container *container)
@@ -80,15 +84,14 @@ void wait_for_parent(struct container *container)
         die("wait for the parent");
     if (ended)
         _exit(EXIT_SETUP);
-    if (narrating)
-        narrate_held();
+    narrate_held();
     if (sigprocmask(SIG_SETMASK, &original, NULL) == -1)
         die("sigprocmask");
 }
 
-void release_container(struct container *container, pid_t pid)
+void release_container(struct container *container)
 {
-    if (lend_terminal(pid)) {
+    if (lend_terminal(container->pid)) {
         sigaddset(&held, SIGTSTP);
         if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)
             die("sigprocmask");
@@ -99,9 +102,9 @@ void release_container(struct container *container, pid_t pid)
 
 void end_container(void)
 {
-    pid_t pid = container_pid;
+    pid_t pid = prepared.pid;
 
-    container_pid = 0;
+    prepared.pid = 0;
     if (pid > 0 && kill(pid, SIGKILL) == 0)
         waitpid(pid, NULL, 0);
 }
@@ -159,8 +162,9 @@ static bool forward(pid_t pid, const siginfo_t *info, bool stopping)
     return stopping || signal == SIGTERM;
 }
 
-int wait_for_container(pid_t pid)
+int wait_for_container(struct container *container)
 {
+    pid_t pid = container->pid;
     struct timespec grace = {.tv_sec = STOP_GRACE_SECONDS};
     bool stopping = false;
     int status;
@@ -184,7 +188,7 @@ int wait_for_container(pid_t pid)
             stopping = forward(pid, &info, stopping);
         }
     }
-    container_pid = 0;
+    container->pid = 0;
     restore_terminal();
     if (WIFSIGNALED(status))
         return EXIT_SIGNAL + WTERMSIG(status);

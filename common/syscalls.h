@@ -3,7 +3,7 @@
  * The headers of the calls that change what a process sees, and declarations of
  * those calls and constants that older C libraries do not declare (glibc
  * before 2.36, musl). They take and return what their man pages say: -1 with
- * errno on failure. The definitions are in narrate.c.
+ * errno on failure. The definitions are in syscalls.c.
  */
 #ifndef COMMON_SYSCALLS_H
 #define COMMON_SYSCALLS_H

@@ -34,7 +34,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 char program_name[16];
-bool in_container, narrating;
+bool in_container;
+enum narration narration;
 
 static jmp_buf refused;
 static void *blocks[MOST_BLOCKS]; /* what is to be freed after this call */
