@@ -144,7 +144,7 @@ LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o %.a,$^) $(1) \
 
 # $(call earlier,STAGE,SOURCE): which functions STAGE, the one before, has; in
 # the words of common/narrate.h.
-earlier = { echo '\#include "../common/narrate.h"'; \
+earlier = { echo '\#include "common/narrate.h"'; \
     echo 'const int earlier_stages = $(1);'; \
     echo 'const char *const earlier_functions[] = {'; \
     sed -n 's/^static [^=;]*[ *]\([a-z_0-9]*\)(.*[^;]$$/    "\1",/p' /dev/null $(2); \

@@ -191,10 +191,12 @@ static void print_folded(void)
 
     if (folded.count == 0)
         return;
-    snprintf(text, sizeof(text),
-             "%s:", earlier_stages == 1 ? "stage 1" : "earlier stages");
-    if (earlier_stages > 1)
-        snprintf(text, sizeof(text), "stages 1 to %d:", earlier_stages);
+    if (earlier_stages == 1)
+        snprintf(text, sizeof(text), "stage 1:");
+    else
+        snprintf(text, sizeof(text),
+                 "stages 1 %s %d:", earlier_stages == 2 ? "and" : "to",
+                 earlier_stages);
     for (size_t i = 0; i < folded.count; i++) {
         snprintf(word, sizeof(word), "%s%s", folded.names[i],
                  i + 1 < folded.count ? "," : "");

@@ -13,22 +13,22 @@ int pivot_root(const char *new_root, const char *put_old)
     return (int)syscall(SYS_pivot_root, new_root, put_old);
 }
 
-int open_tree(int dirfd, const char *path, unsigned int flags)
+int open_tree(int dfd, const char *filename, unsigned int flags)
 {
-    return (int)syscall(SYS_open_tree, dirfd, path, flags);
+    return (int)syscall(SYS_open_tree, dfd, filename, flags);
 }
 
-int move_mount(int from_dirfd, const char *from_path, int to_dirfd,
-               const char *to_path, unsigned int flags)
+int move_mount(int from_dfd, const char *from_pathname, int to_dfd,
+               const char *to_pathname, unsigned int flags)
 {
-    return (int)syscall(SYS_move_mount, from_dirfd, from_path, to_dirfd,
-                        to_path, flags);
+    return (int)syscall(SYS_move_mount, from_dfd, from_pathname, to_dfd,
+                        to_pathname, flags);
 }
 
-int mount_setattr(int dirfd, const char *path, unsigned int flags,
+int mount_setattr(int dfd, const char *path, unsigned int flags,
                   struct mount_attr *attr, size_t size)
 {
-    return (int)syscall(SYS_mount_setattr, dirfd, path, flags, attr, size);
+    return (int)syscall(SYS_mount_setattr, dfd, path, flags, attr, size);
 }
 
 int close_range(unsigned int fd, unsigned int max_fd, int flags)

@@ -122,10 +122,19 @@ short_functions() {
 
 # Every name that the linker redirects stands in for a call, and the other way.
 calls_are_narrated() {
-    sed -n 's/^WRAP([^,]*, \([a-z_0-9]*\).*/\1/p; s/^int __wrap_\([a-z]*\)(.*;/\1/p' \
-        common/narrate.c | sort >"$work/defined"
+    sed -n 's/^WRAP([^,]*, \([a-z_0-9]*\).*/\1/p' \
+        common/calls.c | sort >"$work/defined"
     make -s print-calls | tr ' ' '\n' | sort >"$work/redirected"
     diff "$work/redirected" "$work/defined"
+}
+
+# Each stage, compiled and linked without the narration, prints its help.
+works_silently() {
+    for source in stage*/stage*.c; do
+        cc -std=gnu11 -w -o "$work/stage" "$source" tests/silent.c \
+            $(ls common/*.c | grep -v -e /narrate.c -e /calls.c) -lmnl &&
+            "$work/stage" --help >/dev/null || return
+    done
 }
 
 check "clang-format changes nothing" formatted
@@ -137,6 +146,7 @@ check "the edits of tests/mutants.txt fit" tests/mutants.sh --fits
 check "the command lines in tests/corpus are judged well" corpus_is_good
 check "narrated calls are those of the Makefile" calls_are_narrated
 check "no function has more than 40 lines" short_functions
+check "stages work without the narration" works_silently
 
 previous=
 for source in stage*/stage*.c; do

@@ -450,7 +450,7 @@ void options_end_at_the_first_word(void **state)
     struct result result = run_quiet("echo", "-q", "--help", "--", "-x");
     assert_status(result, 0);
     assert_text(result.out, "-q --help -- -x\n");
-    assert_contains(run("echo", "-q").err, "] clone"); /* -q is not for us */
+    assert_contains(run("echo", "-q").err, "]   clone"); /* -q is not for us */
 }
 
 void double_dash_ends_options(void **state)
@@ -542,7 +542,7 @@ void standard_output_belongs_to_command_alone(void **state)
     struct result result = run("echo", "hello");
     assert_status(result, 0);
     assert_text(result.out, "hello\n");
-    assert_contains(result.err, "] clone"); /* clone3 in version 2 cgroups */
+    assert_contains(result.err, "]   clone"); /* clone3 in version 2 cgroups */
 }
 
 void quiet_means_not_one_word(void **state)
@@ -552,13 +552,16 @@ void quiet_means_not_one_word(void **state)
     assert_text(run("--quiet", "true").err, "");
 }
 
-/* [host PID] call(...) = n, [container PID] execve(...) or a comment; returns
- * the PIDs. */
+/* After [host PID] or [container PID]: the name of a function; a call(...) = n,
+ * an execve(...) or a comment, indented; or the functions of earlier stages.
+ * Returns the PIDs. */
 static void check_form(char *const lines[], pid_t *host, pid_t *container)
 {
     const char *form = "^\\[(host|container) ([0-9]+)\\] "
-                       "(/\\*.*\\*/|execve\\(.*\\)|"
-                       "[a-z0-9_]+\\(.*\\) = (-1 E.*\\)|[0-9]+))$";
+                       "([a-z0-9_]+|  /\\*.*\\*/|  execve\\(.*\\)|"
+                       "  [a-z0-9_]+\\(.*\\) = (-1 E.*\\)|[0-9]+)|"
+                       "(stages? [1 and to2-9]+:|  )?[a-z0-9_, ]*"
+                       "(\\([0-9]+ calls?\\))?)$";
     regex_t regex;
 
     *host = *container = 0;
@@ -584,9 +587,9 @@ static void check_form(char *const lines[], pid_t *host, pid_t *container)
 static char *clone_line(char *const lines[])
 {
     for (int i = 0; lines[i]; i++) {
-        if (strncmp(lines[i], "[host ", 6) != 0 || (stage < 6 && i > 0))
+        if (strncmp(lines[i], "[host ", 6) != 0 || (stage < 6 && i > 1))
             break;
-        if (strstr(lines[i], "] clone(") || strstr(lines[i], "] clone3("))
+        if (strstr(lines[i], "]   clone(") || strstr(lines[i], "]   clone3("))
             return lines[i];
     }
     fail_msg("clone does not come first, but: %s",
@@ -604,7 +607,7 @@ void narration_has_one_form_and_clone_comes_first(void **state)
     char **lines = lines_of(result.err);
     check_form(lines, &host, &container);
     char *line = clone_line(lines);
-    assert_contains(line, format("[host %d] clone", host));
+    assert_contains(line, format("[host %d]   clone", host));
     assert_int_equal(sscanf(strrchr(line, '=') + 1, "%d", &child), 1);
     assert_int_equal(container, stage < 3 ? child : 1);
 }
@@ -730,7 +733,7 @@ static char *rest_of(int fd)
  * it has to wait. Had it narrated until then, its lines would come first. */
 void clone_comes_first_even_when_the_container_is_faster(void **state)
 {
-    struct traced traced = start_traced(WORDS("true"));
+    struct traced traced = start_traced(WORDS("-V", "true"));
     char early[65536] = "";
 
     (void)state;
@@ -748,7 +751,7 @@ void clone_comes_first_even_when_the_container_is_faster(void **state)
     char *first = strstr(text, "[container ");
     if (!first)
         fail_msg("the container narrates nothing:\n%s", text);
-    assert_contains(lines_of(first)[0], "] prctl(");
+    assert_contains(lines_of(first)[1], "]   prctl(");
     assert_text(rest_of(traced.out), "");
 }
 
@@ -943,7 +946,7 @@ static char *strace_lines(pid_t pid, bool container)
     return text;
 }
 
-/* The lines of WHO, less "[WHO PID] " and less the comments. */
+/* The calls of WHO, less "[WHO PID] " and less the comments. */
 static char *narrated_lines(char *const lines[], const char *who)
 {
     char *text = format("%s", ""), *start = format("[%s ", who);
@@ -951,8 +954,8 @@ static char *narrated_lines(char *const lines[], const char *who)
     for (; *lines; lines++) {
         const char *line = strchr(*lines, ']') + 2;
         if (strncmp(*lines, start, strlen(start)) == 0 &&
-            strncmp(line, "/*", 2) != 0)
-            text = format("%s%s\n", text, normal(line));
+            strncmp(line, "  ", 2) == 0 && strncmp(line, "  /*", 4) != 0)
+            text = format("%s%s\n", text, normal(line + 2));
     }
     return text;
 }
@@ -963,7 +966,7 @@ static struct result run_strace(char *const args[], pid_t *host, pid_t *child)
     char *const strace[] = {
         "strace",        "-ff", "-y",
         "-a1",           "-o",  format("%s/trace", scratch()),
-        stage_program(), NULL};
+        stage_program(), "-V",  NULL};
     struct result result = run_program(NULL, join(strace, args));
     pid_t inside;
 
@@ -1048,6 +1051,40 @@ struct result run_failing(const char *inject, bool everywhere,
     return run_program(NULL, strace);
 }
 
+/* The stage's own functions are narrated in full, those of earlier stages in
+ * one line that names them, at most 100 columns wide. */
+void functions_of_earlier_stages_fold_into_one_line(void **state)
+{
+    (void)state;
+    char *all = run("-V", "true").err, *brief = run("true").err;
+    assert_contains(all, "] die_with_parent\n");
+    assert_contains(all, "]   prctl(PR_SET_PDEATHSIG");
+    assert_lacks(all, " calls)");
+    if (stage == 1) /* has no earlier one */
+        return;
+    assert_lacks(brief, "] die_with_parent\n");
+    assert_lacks(brief, "prctl(");
+    char *line = strstr(brief, stage == 2 ? "] stage 1: die_with_parent"
+                                          : "] stages 1 ");
+    assert_non_null(line);
+    for (char **lines = lines_of(line); *lines; lines++)
+        if (!strchr(*lines, '('))
+            assert_true(strlen(*lines) <= 100);
+}
+
+/* What folds is shown when it fails. */
+void a_failing_call_of_an_earlier_stage_is_shown(void **state)
+{
+    struct result result =
+        run_failing("prctl:error=EIO:when=1", true, WORDS("echo", "run"));
+
+    (void)state;
+    assert_status(result, 125);
+    assert_contains(result.err, "] die_with_parent\n");
+    assert_contains(result.err,
+                    "]   prctl(PR_SET_PDEATHSIG, SIGKILL) = -1 EIO");
+}
+
 void a_failing_call_is_narrated_with_its_error(void **state)
 {
     struct result result = run_failing(stage < 2 ? "clone:error=EIO:when=1"
@@ -1074,8 +1111,8 @@ void a_parent_that_fails_narrates_to_its_end(void **state)
             assert_status(result, 125);
         assert_true(n < 100);
     } while (!strstr(result.err, "write to the container's pipe"));
-    assert_contains(result.err, "] kill(");
-    assert_contains(result.err, "] wait4(");
+    assert_contains(result.err, "]   kill(");
+    assert_contains(result.err, "]   wait4(");
     assert_text(result.out, "");
 }
 

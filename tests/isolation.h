@@ -104,6 +104,8 @@ int fail_each_call(const char *const calls[], char *const words[]);
         TEST(narration_has_one_form_and_clone_comes_first),        \
         TEST(clone_comes_first_even_when_the_container_is_faster), \
         TEST(narration_is_what_strace_prints),                     \
+        TEST(functions_of_earlier_stages_fold_into_one_line),      \
+        TEST(a_failing_call_of_an_earlier_stage_is_shown),         \
         TEST(a_failing_call_is_narrated_with_its_error),           \
         TEST(a_parent_that_fails_narrates_to_its_end),             \
         TEST(narration_of_strings_is_what_strace_prints)

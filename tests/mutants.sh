@@ -86,7 +86,7 @@ edit() {
 copy_tree() {
     mkdir -p "$1/build/tests"
     cp -a Makefile common stage0* "$1"
-    cp -a build/common build/stage* build/libcommon.a build/escape \
+    cp -a build/common build/stage* build/earlier* build/libcommon.a build/escape \
         build/rootfs "$1/build"
     cp -a build/tests/test_* "$1/build/tests"
 }
