@@ -276,6 +276,8 @@ WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
      ...)
 {
     struct line line = {.length = 0};
+
+    narrate_names();
     int result = __real_clone(function, stack, flags, arg);
 
     if (is_narrating()) {
@@ -293,6 +295,8 @@ WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
 WRAP(pid_t, clone3, struct clone_args *args, size_t size)
 {
     struct line line = {.length = 0};
+
+    narrate_names();
     pid_t result = __real_clone3(args, size);
 
     if (is_narrating() && result != 0) {

@@ -34,6 +34,10 @@ extern enum narration narration;
 extern const char *const earlier_functions[];
 extern const int earlier_stages;
 
+/* Maps this program's file to find the names of its functions. Called before
+ * clone(2): the container cannot open the file any more. */
+void narrate_names(void);
+
 /* Prints LINE, a call, under the name of the function of the stage that makes
  * it, or counts it where it folds. FAILED: the call did. ALWAYS: never folds.
  */

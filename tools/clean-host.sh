@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Undoes what containers left on the host whose parents were killed as well:
-# cgroups, and the bridge. common/clean-host.sh STAGE07
+# cgroups, and the bridge. tools/clean-host.sh STAGE07
 #
 # Only what is ours and in nobody's use: a cgroup with our name that no process
 # has locked and none is in, a bridge of which no container has an address.

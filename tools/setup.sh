@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Installs what is missing: ./setup.sh [GOAL]...
+# Installs what is missing: tools/setup.sh [GOAL]...
 #
 # GOAL is a verb of the Makefile that is wanted next (stage7, test, check) and
 # decides what is needed. Without one: everything but the tools of make check.
 # Says what it does; does nothing when nothing is missing.
 set -eu
 
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
 missing=
 machine=
 

@@ -2,11 +2,12 @@
  *
  * make bench: how long a container takes from start to exit of `true`.
  *
- * Side by side in one run: stage 7, the floor (tests/floor.c: the same kernel
- * calls and nothing else), and whichever of crun, runc, bwrap and unshare are
- * installed, given the same namespaces, mounts and limits. In random order,
- * with 50 ms idle before each start: back to back, the kernel would be busy
- * with the end of the last one, and would hide its own waiting times.
+ * Side by side in one run: stage 7, the floor (tests/bench/floor.c: the same
+ * kernel calls and nothing else), and whichever of crun, runc, bwrap and
+ * unshare are installed, given the same namespaces, mounts and limits. In
+ * random order, with 50 ms idle before each start: back to back, the kernel
+ * would be busy with the end of the last one, and would hide its own waiting
+ * times.
  *
  *     bench [RUNS]       20 runs of each
  *

@@ -11,7 +11,7 @@
  * namespace; or an address in the subnet of the bridge mini0, which must exist.
  */
 #define _GNU_SOURCE
-#include "../common/syscalls.h"
+#include "../../common/syscalls.h"
 
 #include <arpa/inet.h>
 #include <linux/if_link.h>

@@ -12,10 +12,10 @@
  * renames. What options.c allocates is freed after each call.
  */
 #define _GNU_SOURCE
-#include "../common/error.h"
-#include "../common/files.h"
-#include "../common/narrate.h"
-#include "../common/options.h"
+#include "../../common/error.h"
+#include "../../common/files.h"
+#include "../../common/narrate.h"
+#include "../../common/options.h"
 
 #include <ctype.h>
 #include <getopt.h>

@@ -3,13 +3,13 @@
 #
 # Runs test programs, several at a time, and counts their tests:
 #
-#     tests/run.sh "PROGRAM [STAGE]"...
+#     tests/lib/run.sh "PROGRAM [STAGE]"...
 #
 # Each program is run in SHARES shares, twice as many at a time as there are
-# processors: they mostly wait, and each sees a host of its own, tests/apart.h.
+# processors: they mostly wait, and each sees a host of its own, tests/lib/apart.h.
 # What a share prints appears when it has ended, in the order of the arguments.
 # CLAIMS=DIRECTORY shares the work with others who were given the same words and
-# the same directory: tests/vm.sh does that. Fails if a test failed, if a program ended early, or if there was no test.
+# the same directory: tests/lib/vm.sh does that. Fails if a test failed, if a program ended early, or if there was no test.
 set -eu
 
 shares=4
@@ -19,7 +19,7 @@ at_once=$(($(nproc) * 2))
 
 # run_share NUMBER "PROGRAM [STAGE]" SHARE, in the background of its worker, so
 # that a signal to the worker is handled at once. The program ends if RUNNER is
-# gone: see tests/apart.h.
+# gone: see tests/lib/apart.h.
 run_share() {
     status=0
     # shellcheck disable=SC2086 # a program and its argument

@@ -279,7 +279,7 @@ static char **run_sh(char *program)
     char **words = calloc(3, sizeof(*words));
 
     assert_non_null(words);
-    words[0] = built("../tests/run.sh");
+    words[0] = built("../tests/lib/run.sh");
     words[1] = program;
     return words;
 }

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 #
 # Runs test programs in machines of make vm, one machine a processor, and counts
-# their tests: tests/vm.sh "PROGRAM [STAGE]"...
+# their tests: tests/lib/vm.sh "PROGRAM [STAGE]"...
 #
-# The words are those of tests/run.sh. Each machine runs it with all of them, and
+# The words are those of tests/lib/run.sh. Each machine runs it with all of them, and
 # takes from the others what they have not begun. A machine without KVM is slow,
 # so each test may take ten minutes.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 # As tools/vm/vm.sh makes its directories, so that it removes this one should we
 # be killed.
@@ -37,7 +37,7 @@ for word in "$@"; do
     words="$words '$word'"
 done
 for machine in $(seq "$(nproc)"); do
-    tools/vm/vm.sh "CLAIMS=$work PATIENCE=600 tests/run.sh $words" \
+    tools/vm/vm.sh "CLAIMS=$work PATIENCE=600 tests/lib/run.sh $words" \
         >"$work/$machine.log" 2>&1 </dev/null &
     machines="$machines $!"
 done

@@ -2,23 +2,23 @@
 # SPDX-License-Identifier: MIT
 #
 # Proves that the tests notice what is missing: makes the edits of
-# tests/mutants.txt, one at a time, and runs the test that is named beside it.
+# tests/mutants/mutants.txt, one at a time, and runs the test that is named beside it.
 #
-#     tests/mutants.sh [STAGE|WORDS]    all, one stage's, or those with WORDS in
+#     tests/mutants/mutants.sh [STAGE|WORDS]    all, one stage's, or those with WORDS in
 #                                       their line
-#     tests/mutants.sh --fits           only says which edits fit no longer
+#     tests/mutants/mutants.sh --fits           only says which edits fit no longer
 #
 # A mutant is killed if the edited program builds, and the test fails on it that
 # passes on the program as it is. Anything else fails the run: a mutant that
 # survives, that does not build, or whose edit fits no longer.
 #
-# An edited program may do anything to its host, and root runs it: tests/apart.h
+# An edited program may do anything to its host, and root runs it: tests/lib/apart.h
 # says what is done about that. Several are tried at a time, each in a copy of
 # the tree, in build/mutants; what a test said of mutant N is in N.log there.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 work=$PWD/build/mutants
-export PATIENCE=20 # seconds for one test: see tests/harness.h
+export PATIENCE=20 # seconds for one test: see tests/lib/harness.h
 
 # passes COPY PROGRAM STAGE TEST: 0 if the test passes, 1 if it fails, 2 if it
 # is not known. What was printed is in COPY/log.
@@ -54,7 +54,7 @@ read_table() {
         /^needs / { needs = $2 }
         /^-/ { print substr($0, 2) >(to id ".old") }
         /^\+/ { print substr($0, 2) >(to id ".new") }
-        END { put() }' tests/mutants.txt
+        END { put() }' tests/mutants/mutants.txt
 }
 
 # edit FILE OLD NEW: prints FILE with the text of OLD, which is in it once,
@@ -86,6 +86,7 @@ edit() {
 copy_tree() {
     mkdir -p "$1/build/tests"
     cp -a Makefile common stage0* "$1"
+    cp -a --parents tests/tests.mk "$1"
     cp -a build/common build/stage* build/earlier* build/libcommon.a build/escape \
         build/rootfs "$1/build"
     cp -a build/tests/test_* "$1/build/tests"
@@ -158,7 +159,7 @@ fi
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "mutants: needs root" >&2
-    echo "  hint: sudo tests/mutants.sh" >&2
+    echo "  hint: sudo tests/mutants/mutants.sh" >&2
     exit 1
 fi
 if ! [ -x build/tests/test_stage07 ]; then
@@ -178,7 +179,7 @@ case ${1:-} in
 *) grep -F -e "${1:-}" "$work/all" >"$work/list" || : ;;
 esac
 if ! [ -s "$work/list" ]; then
-    echo "mutants: no entry of tests/mutants.txt has the words '$1'" >&2
+    echo "mutants: no entry of tests/mutants/mutants.txt has the words '$1'" >&2
     exit 1
 fi
 for n in $(seq 0 $((copies - 1))); do

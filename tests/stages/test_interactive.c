@@ -8,8 +8,8 @@
  * "status is N", so that there is somebody to whom the terminal comes back.
  */
 #define _GNU_SOURCE
-#include "apart.h"
-#include "isolation.h"
+#include "../lib/apart.h"
+#include "../lib/isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * is isolated.
  */
 #define _GNU_SOURCE
-#include "isolation.h"
+#include "../lib/isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
  * Stage 4: a hostname and IPC objects of the container's own.
  */
 #define _GNU_SOURCE
-#include "harness.h"
-#include "isolation.h"
+#include "../lib/harness.h"
+#include "../lib/isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,7 +155,7 @@ static void replace_dev(void)
 }
 
 /* /dev/mqueue as systemd mounts it: the host's queues are files there. Where
- * the machine has it, it is there already: see tests/apart.c. */
+ * the machine has it, it is there already: see tests/lib/apart.c. */
 static bool mqueue_given;
 
 static void give_host_mqueue(void)

@@ -4,8 +4,8 @@
  * expects of a system in it, and nothing of the host.
  */
 #define _GNU_SOURCE
-#include "harness.h"
-#include "isolation.h"
+#include "../lib/harness.h"
+#include "../lib/isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
  * and on version 2 of the cgroups, whichever has the controller.
  */
 #define _GNU_SOURCE
-#include "cgroups.h"
-#include "isolation.h"
+#include "../lib/cgroups.h"
+#include "../lib/isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>

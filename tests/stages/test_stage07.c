@@ -7,8 +7,8 @@
  * machine's own network is seen or changed.
  */
 #define _GNU_SOURCE
-#include "isolation.h"
-#include "network.h"
+#include "../lib/isolation.h"
+#include "../lib/network.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,13 +3,13 @@
 #
 # Builds that must stay good, each in build/NAME, and what is run on each:
 #
-#     tests/builds.sh [optimized|musl|arm64|sanitized|valgrind]...
+#     tests/verbs/builds.sh [optimized|musl|arm64|sanitized|valgrind]...
 #
 # Without a name: all, in about five minutes. `make builds` has built the programs
 # and tests before that. Prints a line for each build; status 0: all are good.
 # SUDO is what stands before a command that needs root.
 set -u
-cd "$(dirname "$0")/.." || exit 1
+cd "$(dirname "$0")/../.." || exit 1
 
 bad=0
 log=build/builds.log # of the build that is being tried
@@ -75,7 +75,7 @@ optimized() {
 # The C library of Alpine. There is no libmnl for it outside of Alpine.
 musl() {
     if make_stages musl "1 2 3 4 5 6" CC=musl-gcc; then
-        run_tests musl "1 2 3 4 5 6" tests/run.sh
+        run_tests musl "1 2 3 4 5 6" tests/lib/run.sh
     else
         judge 1 musl "musl-gcc builds stages 1 to 6"
     fi
@@ -114,7 +114,7 @@ sanitized() {
             build/sanitized/no_return.o"
     judge $? sanitized "address and undefined behaviour, seven stages build"
     run_tests sanitized "1 2 3 4 5 6 7" \
-        env PATH="$PWD/build/sanitized/bin:$PATH" tests/run.sh
+        env PATH="$PWD/build/sanitized/bin:$PATH" tests/lib/run.sh
 }
 
 # no_leak STAGE ARG...: what the parent has lost at its end is an error, and so

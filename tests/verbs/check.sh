@@ -5,7 +5,7 @@
 # two compilers, two static analyzers, and the rules that make each stage a
 # small step from the last. Prints a line a check and counts them.
 set -u
-cd "$(dirname "$0")/.." || exit 1
+cd "$(dirname "$0")/../.." || exit 1
 
 passed=0
 failed=0
@@ -29,7 +29,7 @@ check() {
 # --- layout, warnings, analyzers ----------------------------------------------
 
 formatted() {
-    clang-format --dry-run -Werror common/*.[ch] stage*/*.c tests/*.[ch]
+    clang-format --dry-run -Werror common/*.[ch] stage*/*.c tests/*/*.[ch]
 }
 
 builds_with() {
@@ -41,13 +41,13 @@ builds_with() {
 corpus_is_good() {
     make build/fuzz || return
     for name in options size cpus volume; do
-        FUZZ=$name build/fuzz -runs=0 "tests/corpus/$name" || return
+        FUZZ=$name build/fuzz -runs=0 "tests/fuzz/corpus/$name" || return
     done
 }
 
 tidy() {
     # xargs: one process a processor, since each file takes a while.
-    printf '%s\n' common/*.c stage*/*.c tests/*.c |
+    printf '%s\n' common/*.c stage*/*.c tests/*/*.c |
         xargs -P 2 -n 4 clang-tidy --quiet --extra-arg=-std=gnu11 2>/dev/null
 }
 
@@ -112,7 +112,7 @@ short_file() {
 }
 
 short_functions() {
-    for file in common/*.c stage*/*.c tests/*.c; do
+    for file in common/*.c stage*/*.c tests/*/*.c; do
         functions "$file" | awk -F'\t' -v file="$file" '
             $2 - 3 > 40 { print file ": " $1 " has " $2 - 3 " lines"; bad = 1 }
             END { exit bad }' || bad=1
@@ -131,7 +131,7 @@ calls_are_narrated() {
 # Each stage, compiled and linked without the narration, prints its help.
 works_silently() {
     for source in stage*/stage*.c; do
-        cc -std=gnu11 -w -o "$work/stage" "$source" tests/silent.c \
+        cc -std=gnu11 -w -o "$work/stage" "$source" tests/verbs/silent.c \
             $(ls common/*.c | grep -v -e /narrate.c -e /calls.c) -lmnl &&
             "$work/stage" --help >/dev/null || return
     done
@@ -142,8 +142,8 @@ check "gcc compiles without a warning" builds_with gcc
 check "clang compiles without a warning" builds_with clang
 check "clang-tidy finds nothing" tidy
 check "cppcheck finds nothing" analyzed
-check "the edits of tests/mutants.txt fit" tests/mutants.sh --fits
-check "the command lines in tests/corpus are judged well" corpus_is_good
+check "the edits of tests/mutants/mutants.txt fit" tests/mutants/mutants.sh --fits
+check "the command lines in tests/fuzz/corpus are judged well" corpus_is_good
 check "narrated calls are those of the Makefile" calls_are_narrated
 check "no function has more than 40 lines" short_functions
 check "stages work without the narration" works_silently

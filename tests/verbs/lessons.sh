@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Types the commands of the lessons and compares what is printed with what the
-# lessons show: tests/lessons.sh [README]...
+# lessons show: tests/verbs/lessons.sh [README]...
 #
 # What is typed: the lines that begin with "$ " in the console blocks, in a copy
 # of the tree, by root and so without sudo, in mount, UTS, IPC and network namespaces
@@ -12,7 +12,7 @@
 # What is compared: every line, with numbers and the copy's path made equal,
 # because PIDs, addresses and sizes differ from run to run.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 [ "$(id -u)" -eq 0 ] || { echo "lessons: needs root" >&2; exit 1; }
 [ $# -gt 0 ] || set -- stage*/README.md
 if [ -z "${LESSONS_APART:-}" ]; then

@@ -4,7 +4,7 @@
  * without common/narrate.c and common/calls.c. A stage is the same program
  * without them.
  */
-#include "../common/narrate.h"
+#include "../../common/narrate.h"
 
 enum narration narration = NARRATE_NOTHING;
 

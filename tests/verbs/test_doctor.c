@@ -6,7 +6,7 @@
  * first, and each test spoils something.
  */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "../lib/harness.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -4,7 +4,7 @@
  * and says what is wrong with a BusyBox that would not work in it.
  */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "../lib/harness.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,10 +2,11 @@
  *
  * The verbs of the Makefile and ./run, as somebody meets them who has not built
  * yet, whose build fails, or who works where programs cannot be executed. They
- * run in a copy of the tree, in which tests/run.sh only says what it was given.
+ * run in a copy of the tree, in which tests/lib/run.sh only says what it was
+ * given.
  */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "../lib/harness.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -21,15 +22,16 @@ static struct result shell(const char *script)
 static int copy_tree(void **state)
 {
     (void)state;
-    char *script = format(
-        "rm -rf '%1$s/tree' && mkdir -p '%1$s/tree/build/tests' && "
-        "cd '%2$s' && cp -a Makefile doctor run setup.sh rootfs stage* common "
-        "tests tools '%1$s/tree' && cd build && "
-        "cp -a common stage* libcommon.a escape rootfs '%1$s/tree/build' && "
-        "cp -a tests/*.o tests/test_* '%1$s/tree/build/tests' && "
-        "cd '%1$s/tree' && chown -R 0:0 . && "
-        "printf '#!/bin/sh\\necho ran $*\\n' >tests/run.sh",
-        scratch(), built(".."));
+    char *script =
+        format("rm -rf '%1$s/tree' && mkdir -p '%1$s/tree/build' && "
+               "cd '%2$s' && cp -a Makefile doctor run rootfs stage* common "
+               "tests tools '%1$s/tree' && cd build && "
+               "cp -a common stage* earlier* libcommon.a escape rootfs "
+               "'%1$s/tree/build' && "
+               "cp -a tests '%1$s/tree/build' && "
+               "cd '%1$s/tree' && chown -R 0:0 . && "
+               "printf '#!/bin/sh\\necho ran $*\\n' >tests/lib/run.sh",
+               scratch(), built(".."));
 
     assert_status(run_program(NULL, WORDS("sh", "-c", script)), 0);
     return 0;
@@ -82,7 +84,7 @@ static char *compiler_without(const char *hidden)
 static void without_cmocka_the_message_says_what_to_type(void **state)
 {
     (void)state;
-    shell("rm build/tests/*.o");
+    shell("rm build/tests/*/*.o");
     refused(format("test1 CC='%s'", compiler_without("cmocka")),
             "cmocka.h not found: the tests need it\n",
             "  hint: make setup test\n");

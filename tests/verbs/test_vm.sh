@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Tests the machine of make vm from outside: tests/test_vm.sh [NAME]
+# Tests the machine of make vm from outside: tests/verbs/test_vm.sh [NAME]
 #
 # Runs as any user, in a copy of the tree whose path has a space and a comma.
 # `make vm-test` calls this before it runs the suite in the machine.
 set -u
-cd "$(dirname "$0")/.." || exit 1
+cd "$(dirname "$0")/../.." || exit 1
 only=${1:-}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -267,7 +267,7 @@ an_unknown_architecture_is_refused() {
 
 tree="$work/a tree, copied"
 mkdir -p "$tree/build/vm"
-cp -R run Makefile rootfs setup.sh stage* tools common tests "$tree"
+cp -R run Makefile rootfs stage* tools common tests "$tree"
 cp -a build/rootfs build/stage* "$tree/build"
 unset ARCH
 . tools/vm/arch.sh
@@ -276,7 +276,7 @@ touch "$tree/$files/initrd"
 cd "$tree" || exit 1
 ln -sfn stage07 build/run
 
-for name in $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' tests/test_vm.sh |
+for name in $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' tests/verbs/test_vm.sh |
     grep -vxE 'until_true|no_machine|on_terminal'); do
     [ -z "$only" ] || [ "$only" = "$name" ] || continue
     : >"$work/differences"

@@ -7,11 +7,11 @@
  * as if nothing had happened: COMMAND then finds the same container. The host
  * must be as before, or as before once the stage has run again.
  *
- *     build/tests/faults STAGE
+ *     build/tests/run_faults STAGE
  */
 #define _GNU_SOURCE
-#include "harness.h"
-#include "isolation.h"
+#include "../lib/harness.h"
+#include "../lib/isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -410,7 +410,7 @@ int main(int argc, char *argv[])
     bool last = number == 7;
 
     if (number < 1 || number > 7) {
-        fprintf(stderr, "usage: faults STAGE, from 1 to 7\n");
+        fprintf(stderr, "usage: run_faults STAGE, from 1 to 7\n");
         return 2;
     }
     test_limit = 3600; /* each tries out hundreds of runs */
