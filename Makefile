@@ -12,7 +12,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
 ALL_CFLAGS = -std=gnu11 -MMD -MP $(WARNINGS) $(CFLAGS)
 
-# The calls that common/narrate.c stands in for, see common/narrate.h.
+# The calls that common/calls.c stands in for, see common/narrate.h.
 CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_mount \
          mount_setattr close_range sethostname setdomainname setsid setgroups \
          keyctl chdir chroot mknod symlink kill waitpid execve
@@ -22,10 +22,7 @@ WRAP  := $(CALLS:%=-Wl,--wrap=%)
 NETWORK := $(addprefix $(BUILD)/common/,lock.o netlink.o network.o)
 COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
-HARNESS := $(addprefix $(BUILD)/tests/,harness.o apart.o isolation.o \
-             cgroups.o network.o)
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage$(call two,$(n)))
-TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 
 # `make setup stage7` installs before it builds, under make -j as well, and
 # installs no more than the other words on the command line need.
@@ -66,7 +63,7 @@ help:
 
 .PHONY: setup
 setup:
-	@ARCH="$(ARCH)" sh setup.sh $(filter-out setup,$(MAKECMDGOALS))
+	@ARCH="$(ARCH)" sh tools/setup.sh $(filter-out setup,$(MAKECMDGOALS))
 
 # --- what would stop a build, and what to type then -----------------------------
 
@@ -117,10 +114,8 @@ can-execute: | $(SETUP)
 # tries out the program of before.
 failed = { rm -f $(BUILD)/run; exit 1; }
 
-$(BUILD)/tests/%.o: tests/%.c Makefile | $(SETUP) can-execute has-cmocka
-	@mkdir -p $(@D)
-	@echo "  CC    $<"
-	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+$(BUILD)/%.o: $(BUILD)/%.c
+	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -I. -c -o $@ $<
 
 $(BUILD)/%.o: %.c Makefile | $(SETUP) can-execute
 	@mkdir -p $(@D)
@@ -140,29 +135,39 @@ STATIC := -static
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o %.a,$^) $(1) \
 	2>/dev/null || $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
-# $(1): the number of a stage; $(2): with two digits; $(3): all up to that one.
+# $(call earlier,STAGE,SOURCE): which functions STAGE, the one before, has; in
+# the words of common/narrate.h.
+earlier = { echo '\#include "common/narrate.h"'; \
+    echo 'const int earlier_stages = $(1);'; \
+    echo 'const char *const earlier_functions[] = {'; \
+    sed -n 's/^static [^=;]*[ *]\([a-z_0-9]*\)(.*[^;]$$/    "\1",/p' /dev/null $(2); \
+    echo '    0};'; }
+
+# $(1): the number of a stage; $(2): with two digits; $(3): the number of the one
+# before.
 define STAGE_RULES
 SOURCE$(1) := $$(wildcard stage$(2)-*/stage$(2).c)
-$$(BUILD)/stage$(2): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) \
+EARLIER$(1) := $(if $(3),$$(wildcard stage$(call two,$(3))-*/stage$(call two,$(3)).c))
+$$(SOURCE$(1):%.c=$$(BUILD)/%.o): ALL_CFLAGS += -finstrument-functions
+$$(BUILD)/earlier$(2).c: $$(EARLIER$(1)) Makefile | $$(SETUP)
+	@mkdir -p $$(@D)
+	@$$(call earlier,$(or $(3),0),$$(EARLIER$(1))) >$$@
+
+$$(BUILD)/stage$(2): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) $$(BUILD)/earlier$(2).o \
     $(if $(filter-out 1 2 3 4 5 6,$(1)),$$(NETWORK)) $$(BUILD)/libcommon.a
 	@echo "  LINK  $$@"
 	@$$(call LINK,$$(WRAP) $(if $(filter-out 1 2 3 4 5 6,$(1)),-lmnl)) || \
 	    $$(failed)
 
-.PHONY: stage$(1) test$(1)
+.PHONY: stage$(1)
 stage$(1): $$(BUILD)/stage$(2) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
 	@ln -sfn stage$(2) $$(BUILD)/run
 	@echo "Stage $(1) is built: $(if $(filter-out 1,$(1)),$(SUDO))./run"
-
-# The tests of a stage need no later one, which may be missing or broken.
-test$(1): $$(BUILD)/tests/test_stage$(2) $(3:%=$$(BUILD)/stage%) \
-    $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs
-	@$(SUDO)tests/run.sh $$<
 endef
-UP_TO :=
+BEFORE :=
 $(foreach n,$(STAGES),\
-    $(eval UP_TO += $(call two,$(n)))\
-    $(eval $(call STAGE_RULES,$(n),$(call two,$(n)),$(UP_TO))))
+    $(eval $(call STAGE_RULES,$(n),$(call two,$(n)),$(BEFORE)))\
+    $(eval BEFORE := $(n)))
 
 # $(1), $(2): two stages, one after the other, with two digits; $(3): the number
 # of the second.
@@ -199,123 +204,11 @@ $(BUILD)/escape: $(BUILD)/stage05-rootfs-chroot/escape.o
 	@echo "  LINK  $@"
 	@$(call LINK,)
 
-# --- proving ----------------------------------------------------------------
-
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(HARNESS)
-	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
-
-# What the earlier stages proved also holds for the last one.
-LATER := $(filter-out stage$(call two,$(LAST)) rootfs doctor verbs harness,$(TESTS))
-SUITE = $(TESTS:%=$(BUILD)/tests/test_%) \
-    $(LATER:%="$(BUILD)/tests/test_% $(LAST)")
-
-.PHONY: test-programs test-needs test
-test-programs: $(TESTS:%=$(BUILD)/tests/test_%) $(BUILD)/probe
-test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
-
-test: test-needs
-	@$(SUDO)tests/run.sh $(SUITE)
-
-# The machine of another architecture has a build directory of its own, in which
-# the cross compiler and its sysroot are used.
-FOREIGN := $(filter arm64,$(ARCH))
-ifneq ($(FOREIGN),)
-vm vm-test: cross = BUILD=$(BUILD)/$(FOREIGN) CC=aarch64-linux-gnu-gcc \
-    CPPFLAGS=--sysroot="$(CURDIR)/build/vm/$(FOREIGN)/root" \
-    LDFLAGS=--sysroot="$(CURDIR)/build/vm/$(FOREIGN)/root" SETUP=
-endif
-
-# The status of tools/vm/vm.sh is that of CMD; make turns all but 0 into 2.
-.PHONY: vm vm-test vm-check vm-programs
-vm-check: | $(SETUP)
-	@ARCH="$(ARCH)" tools/vm/vm.sh --check
-
-vm: export VM_COMMAND := $(value CMD)
-vm: vm-check $(if $(FOREIGN),,stages rootfs)
-	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
-	@[ -e $(BUILD)/$(FOREIGN)/run ] || \
-	    ln -sfn stage$(call two,$(LAST)) $(BUILD)/$(FOREIGN)/run
-	@ARCH="$(ARCH)" tools/vm/vm.sh \
-	    $(if $(value CMD),"$$VM_COMMAND",|| :)
-
-vm-test: vm-check $(if $(FOREIGN),,test-needs)
-	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
-	@$(if $(FOREIGN),,tests/test_vm.sh)
-	@ARCH="$(ARCH)" tests/vm.sh $(SUITE)
-
-# Static, since it is executed in the container's root.
-$(BUILD)/probe: $(BUILD)/tests/probe.o
-	@echo "  LINK  $@"
-	@$(call LINK,)
-
-$(BUILD)/tests/faults: $(BUILD)/tests/faults.o $(HARNESS)
-	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
-
-$(BUILD)/tests/inject: $(BUILD)/tests/inject.o
-	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
-
-.PHONY: faults
-faults: $(BUILD)/tests/faults $(BUILD)/tests/inject test-needs
-	@$(SUDO)tests/run.sh $(STAGES:%="$(BUILD)/tests/faults %")
-
-# `tests/mutants.sh 3` for those of stage 3 alone.
-.PHONY: mutants
-mutants: test-needs
-	@$(SUDO)tests/mutants.sh
-
-$(BUILD)/floor: $(BUILD)/tests/floor.o
-	@echo "  LINK  $@"
-	@$(call LINK,)
-
-$(BUILD)/bench: $(BUILD)/tests/bench.o
-	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
-
-.PHONY: bench
-bench: $(BUILD)/bench $(BUILD)/floor $(BUILD)/stage07 rootfs
-	@$(SUDO)$(BUILD)/bench
-
-# exit(3) ends one call of the parser and not the fuzzer, which also keeps its
-# standard output: see tests/fuzz.c.
-$(BUILD)/fuzz: tests/fuzz.c common/options.c Makefile | rootfs
-	@echo "  FUZZ  $@"
-	@clang -std=gnu11 -g -O1 $(WARNINGS) -Dexit=leave -Dfclose=fflush \
-	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    -o $@ $(filter %.c,$^)
-
-FUZZ_SECONDS ?= 60
-.PHONY: fuzz
-fuzz: $(BUILD)/fuzz
-	@for name in options size cpus volume; do \
-	    mkdir -p $(BUILD)/corpus/$$name && \
-	    FUZZ=$$name $(BUILD)/fuzz -max_total_time=$(FUZZ_SECONDS) \
-	        -close_fd_mask=1 -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name \
-	        tests/corpus/$$name || exit 1; \
-	done
-
-.PHONY: builds
-builds: test-needs
-	@SUDO="$(SUDO)" tests/builds.sh
-
 .PHONY: doctor
 doctor:
 	@sh doctor
 
-.PHONY: lessons
-lessons: stages rootfs
-	@$(SUDO)tests/lessons.sh
-
-.PHONY: check
-check: | $(SETUP)
-	@tests/check.sh
-
-.PHONY: print-calls
-print-calls:
-	@echo $(CALLS)
+include tests/tests.mk
 
 # --- cleaning ---------------------------------------------------------------
 
@@ -326,6 +219,6 @@ clean:
 # What a container leaves whose parent was killed too: a cgroup, the bridge.
 .PHONY: clean-host
 clean-host: $(BUILD)/stage07
-	@$(SUDO)env KILL="$(KILL)" common/clean-host.sh $(BUILD)/stage07
+	@$(SUDO)env KILL="$(KILL)" tools/clean-host.sh $(BUILD)/stage07
 
 -include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -print 2>/dev/null)

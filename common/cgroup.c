@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "cgroup.h"
 
+#include "container.h"
 #include "error.h"
 #include "files.h"
 #include "narrate.h"
@@ -355,18 +356,18 @@ static long long read_cgroup(const struct cgroup *cgroup, const char *file,
     return number;
 }
 
-void report_cgroups(struct cgroup *all, const struct counter *counters,
-                    const char *limit)
+void report_cgroups(const struct container *container,
+                    const struct counter *counters)
 {
     char *line = xstrdup("cgroup:"), *longer;
     const char *comma = "";
 
     for (const struct counter *k = counters; k->controller; k++) {
-        const struct cgroup *c = own_cgroup(all, k->controller);
+        const struct cgroup *c = own_cgroup(container->cgroups, k->controller);
         bool oom = k->word && strcmp(k->word, "oom_kill") == 0;
         long long n = -1;
 
-        if (c && (oom || narrating))
+        if (c && (oom || narration != NARRATE_NOTHING))
             n = read_cgroup(c, c->version == 1 ? k->v1_file : k->v2_file,
                             k->word);
         if (n == -1)
@@ -380,7 +381,7 @@ void report_cgroups(struct cgroup *all, const struct counter *counters,
                  command_status == EXIT_SIGNAL + SIGKILL
                      ? "COMMAND was"
                      : "COMMAND went on, another process was",
-                 limit);
+                 container->options.memory_text);
     }
     if (*comma)
         narrate_note("%s", line);

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+struct container;
+
 /* A limit, as a row of a table: the file of its controller in version 1 and in
  * version 2, and the text to write, in which N stands for the number that was
  * asked for. No file: nothing to write. Optional: not every kernel has it. */
@@ -76,9 +78,9 @@ const char *cgroup_mount_point(const struct cgroup *all,
 
 /* Narrates the numbers of a table that ends with a row without controller, in
  * one line, and says so when the kernel has killed a process for lack of
- * memory; LIMIT is the limit as the user gave it. */
-void report_cgroups(struct cgroup *all, const struct counter *counters,
-                    const char *limit);
+ * memory. */
+void report_cgroups(const struct container *container,
+                    const struct counter *counters);
 
 /* Removes the container's cgroups and those that were made in them, and kills
  * what still lives there. Gives up after a second. Warns on failure. */

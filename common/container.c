@@ -34,8 +34,6 @@ static long long deadline; /* of a container that was told to stop; 0: none */
  * checker looks when main has returned. */
 static struct container prepared = {.channel = {-1, -1}};
 
-pid_t container_pid;
-
 /* Any signal would kill a parent that has a bridge to remove. SIGCHLD is
  * wanted from a caller that ignores it as well, but not when a child stops. */
 static void hold_signals(void)
@@ -53,7 +51,7 @@ static void hold_signals(void)
         die("sigprocmask");
 }
 
-struct container prepare_container(int stage, int argc, char *argv[])
+struct container *prepare_container(int stage, int argc, char *argv[])
 {
     prepared.options = parse_options(stage, argc, argv);
     if (stage >= 6) {
@@ -67,7 +65,14 @@ struct container prepare_container(int stage, int argc, char *argv[])
              "standard input, output and error must be open");
     hold_signals();
     file_mask = umask(0); /* modes are meant as they are written */
-    return prepared;
+    return &prepared;
+}
+
+struct container *enter_container(void *argument)
+{
+    in_container = true;
+    narrate_container();
+    return argument;
 }
 
 void wait_for_parent(struct container *container)
@@ -89,8 +94,7 @@ void wait_for_parent(struct container *container)
         die("wait for the parent");
     if (ended)
         _exit(EXIT_SETUP);
-    if (narrating)
-        narrate_held();
+    narrate_held();
 }
 
 /* The C library keeps two signals for itself and refuses to change them, but
@@ -126,9 +130,9 @@ void release_container(const struct container *container)
 
 void end_container(void)
 {
-    pid_t pid = container_pid;
+    pid_t pid = prepared.pid;
 
-    container_pid = 0;
+    prepared.pid = 0;
     if (pid > 0 && kill(pid, SIGKILL) == 0)
         waitpid(pid, NULL, 0);
 }
@@ -146,7 +150,7 @@ static unsigned long long signal_mask(const char *status, const char *name)
  * signals that it waits for as not blocked. */
 static bool is_in_sigwait(void)
 {
-    char *path = xasprintf("/proc/%d/syscall", container_pid);
+    char *path = xasprintf("/proc/%d/syscall", prepared.pid);
     char *text = read_file(path);
     bool found = text && strtol(text, NULL, 10) == SYS_rt_sigtimedwait;
 
@@ -183,7 +187,7 @@ static bool is_first(const char *status)
  * that it does not control jobs, for others that the kernel drops it. */
 static bool is_dropped(int signal)
 {
-    char *path = xasprintf("/proc/%d/status", container_pid);
+    char *path = xasprintf("/proc/%d/status", prepared.pid);
     char *status = read_file(path);
     bool dropped = (signal == SIGTSTP || is_first(status)) &&
                    !is_wanted(status, signal) && !is_in_sigwait();
@@ -196,7 +200,7 @@ static bool is_dropped(int signal)
 static void kill_container(void)
 {
     end_typing();
-    kill(container_pid, SIGKILL);
+    kill(prepared.pid, SIGKILL);
 }
 
 static void kill_dropped(int signal)
@@ -220,14 +224,14 @@ static void stop(pid_t job)
 {
     sigset_t stops;
 
-    kill_group(container_pid, SIGSTOP);
+    kill_group(prepared.pid, SIGSTOP);
     restore_terminal();
     sigemptyset(&stops);
     sigaddset(&stops, SIGTSTP);
     kill(job, SIGTSTP);
     sigprocmask(SIG_UNBLOCK, &stops, NULL);
     sigprocmask(SIG_SETMASK, &held, NULL);
-    kill_group(container_pid, SIGCONT);
+    kill_group(prepared.pid, SIGCONT);
     take_terminal();
 }
 
@@ -255,14 +259,14 @@ static void forward(int signal, int code)
 {
     /* From a key: it is meant for all of the foreground, as in a session. */
     bool key = code == SI_KERNEL && (signal == SIGINT || signal == SIGQUIT);
-    pid_t group = key ? terminal_foreground(container_pid) : container_pid;
+    pid_t group = key ? terminal_foreground(prepared.pid) : prepared.pid;
 
     if (deadline && (signal == SIGTERM || signal == SIGINT)) {
         narrate_note("told to stop once more: no more grace");
         kill_container();
         return;
     }
-    if (group == container_pid && is_dropped(signal))
+    if (group == prepared.pid && is_dropped(signal))
         kill_dropped(signal);
     else if (key)
         kill_group(group, signal);
@@ -282,14 +286,14 @@ static bool take_signal(int signals, int *status)
         return false;
     switch (info.ssi_signo) {
     case SIGCHLD:
-        if (waitid(P_PID, (id_t)container_pid, &ended,
+        if (waitid(P_PID, (id_t)prepared.pid, &ended,
                    WEXITED | WNOHANG | WNOWAIT) == -1)
-            die("waitid %d", container_pid);
+            die("waitid %d", prepared.pid);
         if (ended.si_pid == 0)
             return false;
         drain_terminal(signals);
-        if (waitpid(container_pid, status, WNOHANG) == -1)
-            die("waitpid %d", container_pid);
+        if (waitpid(prepared.pid, status, WNOHANG) == -1)
+            die("waitpid %d", prepared.pid);
         return true;
     case SIGTSTP:
         stop(getpid());
@@ -319,8 +323,9 @@ static int sooner(int timeout, long long at)
     return left > 0 ? (int)left : 0;
 }
 
-int wait_for_container(pid_t pid)
+int wait_for_container(struct container *container)
 {
+    pid_t pid = container->pid;
     int signals = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK), status;
     struct pollfd fds[2 + TERMINAL_FDS] = {
         {.fd = signals, .events = POLLIN},
@@ -328,7 +333,6 @@ int wait_for_container(pid_t pid)
 
     if (signals == -1)
         die("signalfd");
-    container_pid = pid;
     do {
         relay_terminal(fds + 2, judge_key);
         if (deadline && now_ms() >= deadline) {
@@ -344,7 +348,7 @@ int wait_for_container(pid_t pid)
             fds[1].fd = -1;
         }
     } while (!take_signal(signals, &status));
-    container_pid = 0;
+    container->pid = 0;
     restore_terminal();
     command_status = WEXITSTATUS(status);
     if (WIFSIGNALED(status))

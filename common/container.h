@@ -15,6 +15,7 @@ struct container {
     struct options options;
     struct cgroup *cgroups; /* from stage 6: what this machine mounts */
     int channel[2]; /* sockets: [0] is the container's, [1] the parent's */
+    pid_t pid;      /* in the parent: its first process; 0: there is none */
 };
 
 /* Parses the command line of stage STAGE (see options.h), from stage 6 on finds
@@ -22,7 +23,11 @@ struct container {
  * holds back all signals, so that none is lost between clone(2) and
  * wait_for_container(), and none kills a parent that has to clean up. Those
  * that the caller ignores stay ignored. Dies on failure. */
-struct container prepare_container(int stage, int argc, char *argv[]);
+struct container *prepare_container(int stage, int argc, char *argv[]);
+
+/* In the container, first of all: returns ARGUMENT, which clone(2) was given.
+ * From here on, a failure ends this process and not its parent. */
+struct container *enter_container(void *argument);
 
 /* In the container: blocks until the parent calls release_container(). Ends
  * the process if the parent died before that. No signal is blocked from here
@@ -44,22 +49,18 @@ bool open_terminal(const struct container *container);
 /* In the parent: the container may go on. */
 void release_container(const struct container *container);
 
-/* In the parent: the first process of the container, as soon as clone(2) has
- * made it; 0 if there is none. */
-extern pid_t container_pid;
-
 /* In the parent, when it fails: kills the container, if there is one, and waits
  * until it is gone, so that its cgroup can be removed. */
 void end_container(void);
 
-/* In the parent: relays the container's terminal, forwards signals to PID and
- * waits for its end. SIGTERM means stop: it is followed by SIGKILL after a
+/* In the parent: relays the container's terminal, forwards signals to it
+ * and waits for its end. SIGTERM means stop: it is followed by SIGKILL after a
  * grace time. A signal that PID 1 of a PID namespace neither handles, ignores
  * nor blocks is dropped by the kernel; the container is then killed as the
  * signal's default action would have done. Returns the exit status for the
  * parent: COMMAND's own, or 128 + N if signal N killed it. See signalfd(2),
  * waitpid(2), pid_namespaces(7). */
-int wait_for_container(pid_t pid);
+int wait_for_container(struct container *container);
 
 /* In the container: gives COMMAND the caller's umask and becomes COMMAND, see
  * execute(). */

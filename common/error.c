@@ -3,6 +3,7 @@
 #include "error.h"
 
 #include "container.h"
+#include "narrate.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -54,6 +55,7 @@ void die(const char *format, ...)
     /* "mount %s" is about mount: the hint is looked up by the first word. */
     snprintf(call, sizeof(call), "%.*s", (int)strcspn(format, " :"), format);
     va_start(args, format);
+    narrate_failure();
     print_message(format, args, strerror(error), hint_for(call, error));
     va_end(args);
     end(EXIT_SETUP);
@@ -64,6 +66,7 @@ void fail(int status, const char *hint, const char *format, ...)
     va_list args;
 
     va_start(args, format);
+    narrate_failure();
     print_message(format, args, NULL, hint);
     va_end(args);
     end(status);

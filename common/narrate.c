@@ -1,694 +1,321 @@
 /* SPDX-License-Identifier: MIT
  *
- * See narrate.h. For each call NAME below, the linker binds what the stages
- * call NAME to __wrap_NAME here, and __real_NAME to the C library's function.
+ * See narrate.h. Which function of the stage is being executed, which of its
+ * calls fold into one line, and how a line is printed.
  */
 #define _GNU_SOURCE
 #include "narrate.h"
 
-#include "container.h"
 #include "error.h"
-#include "syscalls.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <grp.h>
-#include <sched.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <link.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef MS_NOSYMFOLLOW
-#define MS_NOSYMFOLLOW 256
-#endif
-#ifndef CLONE_NEWCGROUP
-#define CLONE_NEWCGROUP 0x02000000
-#endif
-
-bool narrating = true;
-
-/* Long strings and arrays are cut where strace cuts them. */
-enum { LONGEST_STRING = 32, LONGEST_ARRAY = 32 };
-
-struct line {
-    char text[2048];
-    size_t length;
+enum {
+    DEEPEST_CALL = 32,
+    MOST_NAMES = 64,
+    MOST_ALIKE = 3,
+    COLUMNS = 100,
+    LONGEST_LINE = 2048
 };
 
-struct flag {
-    unsigned long value;
-    const char *name;
-};
+enum narration narration = NARRATE_NEW;
 
-#define FLAG(name)  \
-    {               \
-        name, #name \
-    }
+/* --- which function of the stage is being executed ------------------------ */
 
-/* The head of a function that stands in for the call NAME. */
-#define WRAP(type, name, ...)        \
-    type __real_##name(__VA_ARGS__); \
-    type __wrap_##name(__VA_ARGS__); \
-    type __wrap_##name(__VA_ARGS__)
+/* The symbols of this program, and how far it was loaded from where its file
+ * says. See elf(5). */
+static const ElfW(Sym) * symbols;
+static size_t symbol_count;
+static const char *symbol_names;
+static uintptr_t load_offset;
 
-static const struct flag clone_flags[] = {
-    FLAG(CLONE_NEWNS),  FLAG(CLONE_NEWCGROUP),   FLAG(CLONE_NEWUTS),
-    FLAG(CLONE_NEWIPC), FLAG(CLONE_NEWUSER),     FLAG(CLONE_NEWPID),
-    FLAG(CLONE_NEWNET), FLAG(CLONE_INTO_CGROUP), {0, NULL},
-};
-static const struct flag mount_flags[] = {
-    FLAG(MS_RDONLY),
-    FLAG(MS_NOSUID),
-    FLAG(MS_NODEV),
-    FLAG(MS_NOEXEC),
-    FLAG(MS_SYNCHRONOUS),
-    FLAG(MS_REMOUNT),
-    FLAG(MS_NOSYMFOLLOW),
-    FLAG(MS_NOATIME),
-    FLAG(MS_NODIRATIME),
-    FLAG(MS_BIND),
-    FLAG(MS_MOVE),
-    FLAG(MS_REC),
-    FLAG(MS_UNBINDABLE),
-    FLAG(MS_PRIVATE),
-    FLAG(MS_SLAVE),
-    FLAG(MS_SHARED),
-    FLAG(MS_RELATIME),
-    FLAG(MS_STRICTATIME),
-    {0, NULL},
-};
-static const struct flag umount_flags[] = {
-    FLAG(MNT_FORCE),       FLAG(MNT_DETACH), FLAG(MNT_EXPIRE),
-    FLAG(UMOUNT_NOFOLLOW), {0, NULL},
-};
-static const struct flag open_tree_flags[] = {
-    FLAG(OPEN_TREE_CLONE), FLAG(OPEN_TREE_CLOEXEC),   FLAG(AT_EMPTY_PATH),
-    FLAG(AT_RECURSIVE),    FLAG(AT_SYMLINK_NOFOLLOW), {0, NULL},
-};
-static const struct flag move_mount_flags[] = {
-    FLAG(MOVE_MOUNT_F_EMPTY_PATH),
-    FLAG(MOVE_MOUNT_T_SYMLINKS),
-    {0, NULL},
-};
-static const struct flag setattr_flags[] = {
-    FLAG(AT_EMPTY_PATH),
-    FLAG(AT_RECURSIVE),
-    FLAG(AT_SYMLINK_NOFOLLOW),
-    {0, NULL},
-};
-static const struct flag mount_attrs[] = {
-    FLAG(MOUNT_ATTR_RDONLY),
-    {0, NULL},
-};
-static const struct flag file_types[] = {
-    FLAG(S_IFCHR),
-    FLAG(S_IFIFO),
-    FLAG(S_IFREG),
-    {0, NULL},
-};
-static const struct flag signals[] = {
-    FLAG(SIGHUP),  FLAG(SIGINT),  FLAG(SIGQUIT), FLAG(SIGILL),  FLAG(SIGTRAP),
-    FLAG(SIGABRT), FLAG(SIGBUS),  FLAG(SIGFPE),  FLAG(SIGKILL), FLAG(SIGUSR1),
-    FLAG(SIGSEGV), FLAG(SIGUSR2), FLAG(SIGPIPE), FLAG(SIGALRM), FLAG(SIGTERM),
-    FLAG(SIGCHLD), FLAG(SIGCONT), FLAG(SIGSTOP), FLAG(SIGTSTP), FLAG(SIGXCPU),
-    FLAG(SIGSYS),  {0, NULL},
-};
-
-static const struct flag errors[] = {
-    FLAG(EPERM),  FLAG(ENOENT),  FLAG(ESRCH),        FLAG(EINTR),
-    FLAG(EIO),    FLAG(ENOEXEC), FLAG(EBADF),        FLAG(EAGAIN),
-    FLAG(ENOMEM), FLAG(EACCES),  FLAG(EFAULT),       FLAG(EBUSY),
-    FLAG(EEXIST), FLAG(EXDEV),   FLAG(ENODEV),       FLAG(ENOTDIR),
-    FLAG(EISDIR), FLAG(EINVAL),  FLAG(ENFILE),       FLAG(EMFILE),
-    FLAG(ENOSPC), FLAG(EROFS),   FLAG(ENAMETOOLONG), FLAG(ENOSYS),
-    FLAG(ELOOP),  FLAG(EUSERS),  FLAG(EOPNOTSUPP),   {0, NULL},
-};
-
-static void add(struct line *line, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add(struct line *line, const char *format, ...)
+static void find_symbols(const char *file)
 {
-    size_t room = sizeof(line->text) - line->length;
-    va_list args;
+    const ElfW(Ehdr) *header = (const void *)file;
+    const ElfW(Shdr) *section = (const void *)(file + header->e_shoff);
 
-    va_start(args, format);
-    int n = vsnprintf(line->text + line->length, room, format, args);
-    va_end(args);
-    if (n > 0)
-        line->length += (size_t)n < room ? (size_t)n : room - 1;
-}
-
-static void add_flags(struct line *line, const struct flag *flags,
-                      unsigned long value)
-{
-    const char *bar = "";
-
-    for (; flags->name; flags++)
-        if (value & flags->value) {
-            add(line, "%s%s", bar, flags->name);
-            value &= ~flags->value;
-            bar = "|";
+    for (int i = 0; i < header->e_shnum; i++)
+        if (section[i].sh_type == SHT_SYMTAB) {
+            symbols = (const void *)(file + section[i].sh_offset);
+            symbol_count = section[i].sh_size / sizeof(*symbols);
+            symbol_names = file + section[section[i].sh_link].sh_offset;
         }
-    if (value || !*bar)
-        add(line, value ? "%s%#lx" : "%s%lu", bar, value);
+    if (header->e_type == ET_DYN)
+        load_offset = getauxval(AT_PHDR) - header->e_phoff;
 }
 
-/* One name of a table, or the number where it has none. */
-static void add_name(struct line *line, const struct flag *names, int number)
+void narrate_names(void)
 {
-    while (names->name && names->value != (unsigned long)number)
-        names++;
-    if (names->name)
-        add(line, "%s", names->name);
-    else
-        add(line, "%d", number);
+    static bool loaded;
+    int error = errno;
+    struct stat st;
+
+    if (loaded || narration == NARRATE_NOTHING)
+        return;
+    loaded = true;
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (fd != -1 && fstat(fd, &st) == 0) {
+        void *file =
+            mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (file != MAP_FAILED)
+            find_symbols(file);
+    }
+    if (fd != -1)
+        close(fd);
+    errno = error;
 }
 
-static void add_signal(struct line *line, int number)
+static const char *name_of(const void *function)
 {
-    add_name(line, signals, number);
+    narrate_names();
+    for (size_t i = 0; i < symbol_count; i++)
+        if (symbols[i].st_value + load_offset == (uintptr_t)function)
+            return symbol_names + symbols[i].st_name;
+    return "main"; /* a program without symbols */
 }
 
-static void add_byte(struct line *line, unsigned char byte, char next)
+/* The functions of the stage that have begun and not ended. */
+static const void *calls[DEEPEST_CALL];
+static size_t depth;
+
+/* The compiler calls these two at the beginning and at the end of each function
+ * of a stage: gcc(1), -finstrument-functions. */
+void __cyg_profile_func_enter(void *function, void *caller);
+void __cyg_profile_func_exit(void *function, void *caller);
+
+void __cyg_profile_func_enter(void *function, void *caller)
 {
-    static const char escaped[] = "\t\n\v\f\r\"\\", letters[] = "tnvfr\"\\";
-    const char *at = byte ? strchr(escaped, byte) : NULL;
-
-    if (at)
-        add(line, "\\%c", letters[at - escaped]);
-    else if (byte >= ' ' && byte <= '~')
-        add(line, "%c", byte);
-    else /* three digits where a fourth would follow */
-        add(line, isdigit((unsigned char)next) ? "\\%03o" : "\\%o", byte);
+    (void)caller;
+    if (depth < DEEPEST_CALL)
+        calls[depth] = function;
+    depth++;
 }
 
-static void add_bytes(struct line *line, const char *text, size_t length)
+void __cyg_profile_func_exit(void *function, void *caller)
 {
-    bool cut = length > LONGEST_STRING;
-
-    if (cut)
-        length = LONGEST_STRING;
-    add(line, "\"");
-    for (size_t i = 0; i < length; i++)
-        add_byte(line, (unsigned char)text[i],
-                 i + 1 < length ? text[i + 1] : '\0');
-    add(line, cut ? "\"..." : "\"");
+    (void)function, (void)caller;
+    depth--;
 }
 
-static void add_string(struct line *line, const char *text)
+static const char *current_function(void)
 {
-    if (text)
-        add_bytes(line, text, strlen(text));
-    else
-        add(line, "NULL");
+    if (depth == 0 || depth > DEEPEST_CALL)
+        return "main";
+    return name_of(calls[depth - 1]);
 }
 
-/* Paths, unlike other strings, are never cut. */
-static void add_path(struct line *line, const char *path)
+/* Whether NAME is a function of an earlier stage too. Those two grow with each
+ * stage. */
+static bool is_earlier(const char *name)
 {
-    if (path)
-        add(line, "\"%s\"", path);
-    else
-        add(line, "NULL");
+    if (strcmp(name, "main") == 0 || strcmp(name, "container_main") == 0)
+        return false;
+    for (int i = 0; earlier_functions[i]; i++)
+        if (strcmp(earlier_functions[i], name) == 0)
+            return true;
+    return false;
 }
 
-static void add_directory(struct line *line, int fd)
-{
-    if (fd == AT_FDCWD)
-        add(line, "AT_FDCWD");
-    else
-        add(line, "%d", fd);
-}
+/* --- printing ------------------------------------------------------------- */
 
-/* The container's first lines wait for the parent's line about clone(2): it
- * comes first every time, whichever of the two runs first. */
-static char held[1024];
+/* The container's first lines wait for the parent's line about clone(2), so
+ * that their order is the same in each run. */
+static char held[4 * LONGEST_LINE];
 static size_t held_length;
 static bool holding;
 
-static void print(const struct line *line)
-{
-    char text[sizeof(line->text) + 32];
-    const char *who = in_container ? "container" : "host";
-    size_t length = (size_t)snprintf(text, sizeof(text), "[%s %d] %s%s", who,
-                                     getpid(), line->text, line_end);
+static const char *heading; /* the function under whose name the lines stand */
 
-    if (holding && length <= sizeof(held) - held_length) {
-        memcpy(held + held_length, text, length);
-        held_length += length;
+static void print(const char *indent, const char *text)
+{
+    char line[LONGEST_LINE + 64];
+    int length = snprintf(line, sizeof(line), "[%s %d] %s%s%s",
+                          in_container ? "container" : "host", getpid(), indent,
+                          text, line_end);
+
+    if (holding && held_length + (size_t)length < sizeof(held)) {
+        memcpy(held + held_length, line, (size_t)length);
+        held_length += (size_t)length;
     } else {
-        (void)!write(STDERR_FILENO, text, length);
+        (void)!write(STDERR_FILENO, line, (size_t)length);
     }
+}
+
+/* The functions whose calls were not printed: those of earlier stages, or those
+ * that made one call again and again. */
+static struct {
+    bool alike;
+    const char *names[MOST_NAMES];
+    size_t count;
+    int lines;
+    char failure[LONGEST_LINE]; /* the last of the calls, if it failed */
+} folded;
+
+static void fold(const char *name, const char *line, bool failed)
+{
+    size_t n = 0;
+
+    while (n < folded.count && strcmp(folded.names[n], name) != 0)
+        n++;
+    if (n == folded.count && n < MOST_NAMES)
+        folded.names[folded.count++] = name;
+    folded.lines++;
+    snprintf(folded.failure, sizeof(folded.failure), "%s", failed ? line : "");
+}
+
+/* Appends WORD to TEXT, or prints TEXT first where the line would be too long.
+ */
+static void add_word(char *text, size_t size, const char *word, int *lines)
+{
+    size_t prefix = strlen("[container ] ") + 10;
+
+    if (prefix + strlen(text) + 1 + strlen(word) > COLUMNS) {
+        print(*lines ? "  " : "", text);
+        (*lines)++;
+        *text = '\0';
+    }
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s%s", used ? " " : "", word);
+}
+
+static void print_folded(void)
+{
+    char text[256], word[128];
+    int lines = 0;
+
+    if (folded.count == 0)
+        return;
+    if (folded.alike)
+        snprintf(text, sizeof(text), "more of the same:");
+    else if (earlier_stages == 1)
+        snprintf(text, sizeof(text), "stage 1:");
+    else
+        snprintf(text, sizeof(text),
+                 "stages 1 %s %d:", earlier_stages == 2 ? "and" : "to",
+                 earlier_stages);
+    for (size_t i = 0; i < folded.count; i++) {
+        snprintf(word, sizeof(word), "%s%s", folded.names[i],
+                 i + 1 < folded.count ? "," : "");
+        add_word(text, sizeof(text), word, &lines);
+    }
+    snprintf(word, sizeof(word), "(%d call%s)", folded.lines,
+             folded.lines == 1 ? "" : "s");
+    add_word(text, sizeof(text), word, &lines);
+    print(lines ? "  " : "", text);
+    folded.count = 0;
+    folded.lines = 0;
+    heading = NULL;
+}
+
+/* Whether FUNCTION has made the call of LINE so often already that one knows
+ * what comes. */
+static bool is_one_more(const char *function, const char *line)
+{
+    static struct {
+        const char *function;
+        char call[16];
+        int count;
+    } made[MOST_NAMES];
+    size_t length = strcspn(line, "(");
+    size_t n = 0;
+
+    if (line[length] != '(' || length >= sizeof(made[0].call))
+        return false;
+    while (n < MOST_NAMES && made[n].function &&
+           (strcmp(made[n].function, function) != 0 ||
+            strncmp(made[n].call, line, length) != 0 || made[n].call[length]))
+        n++;
+    if (n == MOST_NAMES)
+        return false;
+    made[n].function = function;
+    memcpy(made[n].call, line, length);
+    return ++made[n].count > MOST_ALIKE;
+}
+
+static void print_under(const char *function, const char *line)
+{
+    if (!heading || strcmp(heading, function) != 0)
+        print("", function);
+    heading = function;
+    print("  ", line);
+}
+
+void narrate_line(const char *line, bool failed, bool always)
+{
+    const char *function = current_function();
+
+    bool earlier = is_earlier(function);
+    if (narration == NARRATE_NEW && !always &&
+        (earlier || is_one_more(function, line))) {
+        if (folded.alike == earlier)
+            print_folded();
+        folded.alike = !earlier;
+        fold(function, line, failed);
+        return;
+    }
+    print_folded();
+    print_under(function, line);
+}
+
+void narrate_note(const char *format, ...)
+{
+    char text[256], line[sizeof(text) + 8];
+    va_list args;
+
+    if (narration == NARRATE_NOTHING)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    snprintf(line, sizeof(line), "/* %s */", text);
+    narrate_line(line, false, false);
+}
+
+void narrate_container(void)
+{
+    /* What the parent had not printed yet it prints itself. */
+    folded.count = 0;
+    folded.lines = 0;
+    heading = NULL;
+    holding = narration != NARRATE_NOTHING;
 }
 
 void narrate_held(void)
 {
     holding = false;
-    (void)!write(STDERR_FILENO, held, held_length);
+    if (held_length > 0)
+        (void)!write(STDERR_FILENO, held, held_length);
     held_length = 0;
 }
 
-/* The end of every line: what the call returned. */
-static void finish(struct line *line, long result)
+void narrate_failure(void)
 {
     int error = errno;
+    bool failed = folded.count > 0 && *folded.failure;
 
-    if (result == -1) {
-        add(line, ") = -1 ");
-        add_name(line, errors, error);
-        add(line, " (%s)", strerror(error));
-    } else {
-        add(line, ") = %ld", result);
-    }
-    print(line);
+    if (narration == NARRATE_NOTHING)
+        return;
+    narrate_held();
+    print_folded();
+    if (failed)
+        print_under(current_function(), folded.failure);
     errno = error;
 }
 
-void narrate_note(const char *format, ...)
+/* At the end of the parent, after its exit handlers. */
+__attribute__((destructor)) static void print_the_rest(void)
 {
-    struct line line = {.length = 0};
-    char text[256];
-    va_list args;
-
-    if (!narrating)
-        return;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    add(&line, "/* %s */", text);
-    print(&line);
-}
-
-void narrate_write(int fd, const char *path, const char *text, long result)
-{
-    struct line line = {.length = 0};
-
-    if (!narrating)
-        return;
-    add(&line, "write(%d<%s>, ", fd, path);
-    add_string(&line, text);
-    add(&line, ", %zu", strlen(text));
-    finish(&line, result);
-}
-
-/* The first thing that the cloned child does is to remember what it is. */
-struct child {
-    int (*function)(void *);
-    void *argument;
-};
-
-static int start_child(void *argument)
-{
-    struct child *child = argument;
-
-    in_container = true;
-    holding = narrating;
-    return child->function(child->argument);
-}
-
-WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
-     ...)
-{
-    struct child child = {function, arg};
-    struct line line = {.length = 0};
-    int result = __real_clone(start_child, stack, flags, &child);
-
-    container_pid = result == -1 ? 0 : result;
-    if (narrating) {
-        add(&line, "clone(child_stack=%p, flags=", stack);
-        if (flags & ~CSIGNAL) {
-            add_flags(&line, clone_flags, (unsigned long)flags & ~CSIGNAL);
-            add(&line, "|");
-        }
-        add_signal(&line, flags & CSIGNAL);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(pid_t, clone3, struct clone_args *args, size_t size)
-{
-    struct line line = {.length = 0};
-    long result = syscall(SYS_clone3, args, size);
-
-    if (result == 0) {
-        in_container = true;
-        holding = narrating;
-        return 0;
-    }
-    container_pid = result == -1 ? 0 : (pid_t)result;
-    if (narrating) {
-        add(&line, "clone3({flags=");
-        add_flags(&line, clone_flags, (unsigned long)args->flags);
-        add(&line, ", exit_signal=");
-        add_signal(&line, (int)args->exit_signal);
-        add(&line, ", stack=NULL, stack_size=0, cgroup=%d}, %zu",
-            (int)args->cgroup, size);
-        finish(&line, result);
-    }
-    return (pid_t)result;
-}
-
-WRAP(int, unshare, int flags)
-{
-    struct line line = {.length = 0};
-    int result = __real_unshare(flags);
-
-    if (narrating) {
-        add(&line, "unshare(");
-        add_flags(&line, clone_flags, (unsigned long)flags);
-        finish(&line, result);
-    }
-    return result;
-}
-
-int __real_prctl(int option, ...);
-int __wrap_prctl(int option, unsigned long argument);
-int __wrap_prctl(int option, unsigned long argument)
-{
-    struct line line = {.length = 0};
-    int result = __real_prctl(option, argument);
-
-    if (narrating) {
-        add(&line,
-            option == PR_SET_PDEATHSIG ? "prctl(PR_SET_PDEATHSIG, "
-                                       : "prctl(%d, ",
-            option);
-        add_signal(&line, (int)argument);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(int, mount, const char *source, const char *target, const char *type,
-     unsigned long flags, const void *data)
-{
-    struct line line = {.length = 0};
-    int result = __real_mount(source, target, type, flags, data);
-
-    if (narrating) {
-        add(&line, "mount(");
-        add_path(&line, source);
-        add(&line, ", ");
-        add_path(&line, target);
-        add(&line, ", ");
-        add_path(&line, type);
-        add(&line, ", ");
-        add_flags(&line, mount_flags, flags);
-        add(&line, ", ");
-        add_string(&line, data);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(int, umount2, const char *target, int flags)
-{
-    struct line line = {.length = 0};
-    int result = __real_umount2(target, flags);
-
-    if (narrating) {
-        add(&line, "umount2(\"%s\", ", target);
-        add_flags(&line, umount_flags, (unsigned long)flags);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(int, pivot_root, const char *new_root, const char *put_old)
-{
-    struct line line = {.length = 0};
-    long result = syscall(SYS_pivot_root, new_root, put_old);
-
-    if (narrating) {
-        add(&line, "pivot_root(\"%s\", \"%s\"", new_root, put_old);
-        finish(&line, result);
-    }
-    return (int)result;
-}
-
-WRAP(int, open_tree, int dirfd, const char *path, unsigned int flags)
-{
-    struct line line = {.length = 0};
-    long result = syscall(SYS_open_tree, dirfd, path, flags);
-
-    if (narrating) {
-        add(&line, "open_tree(");
-        add_directory(&line, dirfd);
-        add(&line, ", \"%s\", ", path);
-        add_flags(&line, open_tree_flags, flags);
-        finish(&line, result);
-    }
-    return (int)result;
-}
-
-WRAP(int, move_mount, int from_dirfd, const char *from_path, int to_dirfd,
-     const char *to_path, unsigned int flags)
-{
-    struct line line = {.length = 0};
-    long result = syscall(SYS_move_mount, from_dirfd, from_path, to_dirfd,
-                          to_path, flags);
-
-    if (narrating) {
-        add(&line, "move_mount(");
-        add_directory(&line, from_dirfd);
-        add(&line, ", \"%s\", ", from_path);
-        add_directory(&line, to_dirfd);
-        add(&line, ", \"%s\", ", to_path);
-        add_flags(&line, move_mount_flags, flags);
-        finish(&line, result);
-    }
-    return (int)result;
-}
-
-WRAP(int, mount_setattr, int dirfd, const char *path, unsigned int flags,
-     struct mount_attr *attr, size_t size)
-{
-    struct line line = {.length = 0};
-    long result = syscall(SYS_mount_setattr, dirfd, path, flags, attr, size);
-
-    if (narrating) {
-        add(&line, "mount_setattr(");
-        add_directory(&line, dirfd);
-        add(&line, ", \"%s\", ", path);
-        add_flags(&line, setattr_flags, flags);
-        add(&line, ", {attr_set=");
-        add_flags(&line, mount_attrs, (unsigned long)attr->attr_set);
-        /* strace has no name for a propagation of 0, "leave it". */
-        add(&line, ", attr_clr=%lu, propagation=%lu%s, userns_fd=%lu}, %zu",
-            (unsigned long)attr->attr_clr, (unsigned long)attr->propagation,
-            attr->propagation ? "" : " /* MS_??? */",
-            (unsigned long)attr->userns_fd, size);
-        finish(&line, result);
-    }
-    return (int)result;
-}
-
-WRAP(int, close_range, unsigned int first, unsigned int last, int flags)
-{
-    struct line line = {.length = 0};
-    long result = syscall(SYS_close_range, first, last, flags);
-
-    if (narrating) {
-        add(&line, "close_range(%u, %u, %d", first, last, flags);
-        finish(&line, result);
-    }
-    return (int)result;
-}
-
-WRAP(int, sethostname, const char *name, size_t length)
-{
-    struct line line = {.length = 0};
-    int result = __real_sethostname(name, length);
-
-    if (narrating) {
-        add(&line, "sethostname(");
-        add_bytes(&line, name, length);
-        add(&line, ", %zu", length);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(int, setdomainname, const char *name, size_t length)
-{
-    struct line line = {.length = 0};
-    int result = __real_setdomainname(name, length);
-
-    if (narrating) {
-        add(&line, "setdomainname(");
-        add_bytes(&line, name, length);
-        add(&line, ", %zu", length);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(pid_t, setsid, void)
-{
-    struct line line = {.length = 0};
-    pid_t result = __real_setsid();
-
-    if (narrating) {
-        add(&line, "setsid(");
-        finish(&line, result);
-    }
-    return result;
-}
-
-/* Of the two, only what the stages ask for: no groups, a new keyring. */
-WRAP(int, setgroups, size_t count, const gid_t *groups)
-{
-    struct line line = {.length = 0};
-    int result = __real_setgroups(count, groups);
-
-    if (narrating) {
-        add(&line, groups ? "setgroups(%zu, [...]" : "setgroups(%zu, NULL",
-            count);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(long, keyctl, int operation, const char *name)
-{
-    struct line line = {.length = 0};
-    long result = syscall(SYS_keyctl, operation, name);
-
-    if (narrating) {
-        add(&line,
-            operation == KEYCTL_JOIN_SESSION_KEYRING
-                ? "keyctl(KEYCTL_JOIN_SESSION_KEYRING, "
-                : "keyctl(%d, ",
-            operation);
-        add_string(&line, name);
-        finish(&line, result);
-    }
-    return result;
-}
-
-/* chdir(2) and chroot(2): one path, nothing else. */
-static int narrate_path(const char *call, const char *path, int result)
-{
-    struct line line = {.length = 0};
-
-    if (narrating) {
-        add(&line, "%s(\"%s\"", call, path);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(int, chdir, const char *path)
-{
-    return narrate_path("chdir", path, __real_chdir(path));
-}
-
-WRAP(int, chroot, const char *path)
-{
-    return narrate_path("chroot", path, __real_chroot(path));
-}
-
-/* Of two system calls for the same, C libraries and architectures choose
- * differently. These two are made by the one that every architecture has. */
-WRAP(int, mknod, const char *path, mode_t mode, dev_t device)
-{
-    struct line line = {.length = 0};
-    int result = mknodat(AT_FDCWD, path, mode, device);
-
-    if (narrating) {
-        add(&line, "mknodat(AT_FDCWD, \"%s\", ", path);
-        add_flags(&line, file_types, mode & S_IFMT);
-        add(&line, "|%#03o, makedev(%#x, %#x)", mode & ~(mode_t)S_IFMT,
-            major(device), minor(device));
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(int, symlink, const char *target, const char *path)
-{
-    struct line line = {.length = 0};
-    int result = symlinkat(target, AT_FDCWD, path);
-
-    if (narrating) {
-        add(&line, "symlinkat(\"%s\", AT_FDCWD, \"%s\"", target, path);
-        finish(&line, result);
-    }
-    return result;
-}
-
-WRAP(int, kill, pid_t pid, int number)
-{
-    struct line line = {.length = 0};
-    int result = __real_kill(pid, number);
-
-    if (narrating) {
-        add(&line, "kill(%d, ", pid);
-        add_signal(&line, number);
-        finish(&line, result);
-    }
-    return result;
-}
-
-static void add_wait_status(struct line *line, const int *status)
-{
-    if (!status) {
-        add(line, "NULL");
-    } else if (WIFSIGNALED(*status)) {
-        add(line, "[{WIFSIGNALED(s) && WTERMSIG(s) == ");
-        add_signal(line, WTERMSIG(*status));
-        add(line, WCOREDUMP(*status) ? " && WCOREDUMP(s)}]" : "}]");
-    } else {
-        add(line, "[{WIFEXITED(s) && WEXITSTATUS(s) == %d}]",
-            WEXITSTATUS(*status));
-    }
-}
-
-/* Narrated when it returns a child: polling with WNOHANG is not worth a line.
- */
-WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
-{
-    struct line line = {.length = 0};
-    pid_t result = __real_waitpid(pid, status, options);
-
-    if (narrating && result > 0) {
-        add(&line, "wait4(%d, ", pid);
-        add_wait_status(&line, status);
-        add(&line, ", %s, NULL", options & WNOHANG ? "WNOHANG" : "0");
-        finish(&line, result);
-    }
-    return result;
-}
-
-/* This call does not return when it succeeds, so it is narrated before, and
- * without a result. A failure is reported by exec_command(). */
-WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
-{
-    struct line line = {.length = 0};
-    int variables = 0;
-
-    while (envp[variables])
-        variables++;
-    if (narrating && access(path, F_OK) == 0) {
-        add(&line, "execve(\"%s\", [", path);
-        for (int i = 0; i < LONGEST_ARRAY && argv[i]; i++) {
-            add(&line, i ? ", " : "");
-            add_string(&line, argv[i]);
-            if (i + 1 == LONGEST_ARRAY && argv[i + 1])
-                add(&line, ", ...");
-        }
-        add(&line, "], /* %d vars */)", variables);
-        print(&line);
-    }
-    return __real_execve(path, argv, envp);
+    if (narration != NARRATE_NOTHING)
+        print_folded();
 }

@@ -232,7 +232,7 @@ static char *run_nft(const char *rules, int *status)
         die("fork");
     if (pid == 0)
         become_nft(input, output);
-    if (waitpid(pid, status, 0) == -1)
+    if (wait4(pid, status, 0, NULL) == -1)
         die("waitpid nft");
     off_t size = lseek(output, 0, SEEK_END);
     char *text = xmalloc((size_t)size + 1);

@@ -21,6 +21,7 @@
 enum { LONGEST_HOSTNAME = 64 }; /* __NEW_UTS_LEN of the kernel */
 
 static void set_quiet(struct options *options, const char *value);
+static void set_verbose(struct options *options, const char *value);
 static void set_help(struct options *options, const char *value);
 static void set_hostname(struct options *options, const char *value);
 static void set_rootfs(struct options *options, const char *value);
@@ -44,6 +45,7 @@ static const struct option_row {
     const char *help;
 } table[] = {
     {1, 'q', "quiet", NULL, set_quiet, "no narration"},
+    {1, 'V', "verbose", NULL, set_verbose, "narration of all that is done"},
     {1, 'h', "help", NULL, set_help, "this text"},
     {4, 0, "hostname", "NAME", set_hostname,
      "the container's hostname (container)"},
@@ -68,7 +70,13 @@ static int current_stage;
 static void set_quiet(struct options *options, const char *value)
 {
     (void)options, (void)value;
-    narrating = false;
+    narration = NARRATE_NOTHING;
+}
+
+static void set_verbose(struct options *options, const char *value)
+{
+    (void)options, (void)value;
+    narration = NARRATE_ALL;
 }
 
 static void set_help(struct options *options, const char *value)

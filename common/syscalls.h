@@ -3,7 +3,7 @@
  * The headers of the calls that change what a process sees, and declarations of
  * those calls and constants that older C libraries do not declare (glibc
  * before 2.36, musl). They take and return what their man pages say: -1 with
- * errno on failure. The definitions are in narrate.c.
+ * errno on failure. The definitions are in syscalls.c.
  */
 #ifndef COMMON_SYSCALLS_H
 #define COMMON_SYSCALLS_H
@@ -38,7 +38,7 @@ int pivot_root(const char *new_root, const char *put_old);
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE   1
 #define OPEN_TREE_CLOEXEC O_CLOEXEC
-int open_tree(int dirfd, const char *path, unsigned int flags);
+int open_tree(int dfd, const char *filename, unsigned int flags);
 #endif
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -48,8 +48,8 @@ int open_tree(int dirfd, const char *path, unsigned int flags);
 #ifndef MOVE_MOUNT_F_EMPTY_PATH
 #define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
 #define MOVE_MOUNT_T_SYMLINKS   0x00000010
-int move_mount(int from_dirfd, const char *from_path, int to_dirfd,
-               const char *to_path, unsigned int flags);
+int move_mount(int from_dfd, const char *from_pathname, int to_dfd,
+               const char *to_pathname, unsigned int flags);
 #endif
 
 /* mount_setattr(2), Linux 5.12: changes the flags of one mount, or with
@@ -62,7 +62,7 @@ struct mount_attr {
     uint64_t propagation;
     uint64_t userns_fd;
 };
-int mount_setattr(int dirfd, const char *path, unsigned int flags,
+int mount_setattr(int dfd, const char *path, unsigned int flags,
                   struct mount_attr *attr, size_t size);
 #endif
 

@@ -107,7 +107,7 @@ static void mount_shm(void)
 /* The first process of the container: sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
-    struct container *container = argument;
+    struct container *container = enter_container(argument);
 
     die_with_parent(container);
     leave_session();
@@ -126,17 +126,18 @@ int main(int argc, char *argv[])
     /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
      * stack grows downwards, so the child is given the end of it. */
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
-    struct container container = prepare_container(4, argc, argv);
+    struct container *container = prepare_container(4, argc, argv);
 
     /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
      * Without CLONE_VM the child works on a copy of the parent's memory. */
     int flags =
         SIGCHLD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
 
-    pid_t pid = clone(container_main, stack + STACK_SIZE, flags, &container);
-    if (pid == -1)
+    container->pid =
+        clone(container_main, stack + STACK_SIZE, flags, container);
+    if (container->pid == -1)
         die("clone");
 
-    release_container(&container);
-    return wait_for_container(pid);
+    release_container(container);
+    return wait_for_container(container);
 }

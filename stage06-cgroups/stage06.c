@@ -319,7 +319,7 @@ static void mount_cgroups(const struct cgroup *all)
 /* The first process of the container: sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
-    struct container *container = argument;
+    struct container *container = enter_container(argument);
 
     die_with_parent(container);
     leave_session();
@@ -372,20 +372,20 @@ int main(int argc, char *argv[])
     /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
      * stack grows downwards, so the child is given the end of it. */
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
-    struct container container = prepare_container(6, argc, argv);
+    struct container *container = prepare_container(6, argc, argv);
 
     /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
      * Without CLONE_VM the child works on a copy of the parent's memory. */
     int flags =
         SIGCHLD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
 
-    limit_resources(&container);
-    pid_t pid = clone_into_cgroup(&container, stack + STACK_SIZE, flags);
-    if (pid == -1)
+    limit_resources(container);
+    container->pid = clone_into_cgroup(container, stack + STACK_SIZE, flags);
+    if (container->pid == -1)
         die("clone");
 
-    release_container(&container);
-    int status = wait_for_container(pid);
-    report_cgroups(container.cgroups, counters, container.options.memory_text);
+    release_container(container);
+    int status = wait_for_container(container);
+    report_cgroups(container, counters);
     return status;
 }

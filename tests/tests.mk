@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+#
+# What proves: the tests, and the tests of the tests. Included by the Makefile.
+
+HARNESS := $(addprefix $(BUILD)/tests/lib/,harness.o apart.o isolation.o \
+             cgroups.o network.o)
+TEST_SOURCES := $(wildcard tests/*/test_*.c)
+TESTS    := $(patsubst test_%.c,%,$(notdir $(TEST_SOURCES)))
+
+$(BUILD)/tests/%.o: tests/%.c Makefile tests/tests.mk | \
+    $(SETUP) can-execute has-cmocka
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+# build/tests/test_NAME, wherever below tests its source is.
+define TEST_RULE
+$$(BUILD)/tests/$(basename $(notdir $(1))): $$(BUILD)/$(1:.c=.o) $$(HARNESS)
+	@echo "  LINK  $$@"
+	@$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka
+endef
+$(foreach source,$(TEST_SOURCES),$(eval $(call TEST_RULE,$(source))))
+
+# The tests of a stage need no later one, which may be missing or broken. $(1):
+# the number of a stage; $(2): with two digits; $(3): all up to that one.
+define STAGE_TEST_RULE
+.PHONY: test$(1)
+test$(1): $$(BUILD)/tests/test_stage$(2) $(3:%=$$(BUILD)/stage%) \
+    $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs
+	@$(SUDO)tests/lib/run.sh $$<
+endef
+UP_TO :=
+$(foreach n,$(STAGES),\
+    $(eval UP_TO += $(call two,$(n)))\
+    $(eval $(call STAGE_TEST_RULE,$(n),$(call two,$(n)),$(UP_TO))))
+
+# What the earlier stages proved also holds for the last one.
+LATER := $(filter-out stage$(call two,$(LAST)) rootfs doctor verbs harness,$(TESTS))
+SUITE = $(TESTS:%=$(BUILD)/tests/test_%) \
+    $(LATER:%="$(BUILD)/tests/test_% $(LAST)")
+
+.PHONY: test-programs test-needs test
+test-programs: $(TESTS:%=$(BUILD)/tests/test_%) $(BUILD)/probe
+test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
+
+test: test-needs
+	@$(SUDO)tests/lib/run.sh $(SUITE)
+
+# The machine of another architecture has a build directory of its own, in which
+# the cross compiler and its sysroot are used.
+FOREIGN := $(filter arm64,$(ARCH))
+ifneq ($(FOREIGN),)
+vm vm-test: cross = BUILD=$(BUILD)/$(FOREIGN) CC=aarch64-linux-gnu-gcc \
+    CPPFLAGS=--sysroot="$(CURDIR)/build/vm/$(FOREIGN)/root" \
+    LDFLAGS=--sysroot="$(CURDIR)/build/vm/$(FOREIGN)/root" SETUP=
+endif
+
+# The status of tools/vm/vm.sh is that of CMD; make turns all but 0 into 2.
+.PHONY: vm vm-test vm-check vm-programs
+vm-check: | $(SETUP)
+	@ARCH="$(ARCH)" tools/vm/vm.sh --check
+
+vm: export VM_COMMAND := $(value CMD)
+vm: vm-check $(if $(FOREIGN),,stages rootfs)
+	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
+	@[ -e $(BUILD)/$(FOREIGN)/run ] || \
+	    ln -sfn stage$(call two,$(LAST)) $(BUILD)/$(FOREIGN)/run
+	@ARCH="$(ARCH)" tools/vm/vm.sh \
+	    $(if $(value CMD),"$$VM_COMMAND",|| :)
+
+vm-test: vm-check $(if $(FOREIGN),,test-needs)
+	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
+	@$(if $(FOREIGN),,tests/verbs/test_vm.sh)
+	@ARCH="$(ARCH)" tests/lib/vm.sh $(SUITE)
+
+# Static, since it is executed in the container's root.
+$(BUILD)/probe: $(BUILD)/tests/lib/probe.o
+	@echo "  LINK  $@"
+	@$(call LINK,)
+
+$(BUILD)/tests/run_faults: $(BUILD)/tests/faults/run_faults.o $(HARNESS)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
+
+$(BUILD)/tests/inject: $(BUILD)/tests/faults/inject.o
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+.PHONY: faults
+faults: $(BUILD)/tests/run_faults $(BUILD)/tests/inject test-needs
+	@$(SUDO)tests/lib/run.sh $(STAGES:%="$(BUILD)/tests/run_faults %")
+
+# `tests/mutants/mutants.sh 3` for those of stage 3 alone.
+.PHONY: mutants
+mutants: test-needs
+	@$(SUDO)tests/mutants/mutants.sh
+
+$(BUILD)/floor: $(BUILD)/tests/bench/floor.o
+	@echo "  LINK  $@"
+	@$(call LINK,)
+
+$(BUILD)/bench: $(BUILD)/tests/bench/bench.o
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+.PHONY: bench
+bench: $(BUILD)/bench $(BUILD)/floor $(BUILD)/stage07 rootfs
+	@$(SUDO)$(BUILD)/bench
+
+# exit(3) ends one call of the parser and not the fuzzer, which also keeps its
+# standard output: see tests/fuzz/fuzz.c.
+$(BUILD)/fuzz: tests/fuzz/fuzz.c common/options.c Makefile | rootfs
+	@echo "  FUZZ  $@"
+	@clang -std=gnu11 -g -O1 $(WARNINGS) -Dexit=leave -Dfclose=fflush \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -o $@ $(filter %.c,$^)
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(BUILD)/fuzz
+	@for name in options size cpus volume; do \
+	    mkdir -p $(BUILD)/corpus/$$name && \
+	    FUZZ=$$name $(BUILD)/fuzz -max_total_time=$(FUZZ_SECONDS) \
+	        -close_fd_mask=1 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name \
+	        tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+.PHONY: builds
+builds: test-needs
+	@SUDO="$(SUDO)" tests/verbs/builds.sh
+
+.PHONY: lessons
+lessons: stages rootfs
+	@$(SUDO)tests/verbs/lessons.sh
+
+.PHONY: check
+check: | $(SETUP)
+	@tests/verbs/check.sh
+
+.PHONY: print-calls
+print-calls:
+	@echo $(CALLS)

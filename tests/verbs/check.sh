@@ -1,0 +1,171 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Checks what can be checked without running a container: layout, warnings of
+# two compilers, two static analyzers, and the rules that make each stage a
+# small step from the last. Prints a line a check and counts them.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+
+passed=0
+failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# check NAME COMMAND...: runs COMMAND, shows what it prints if it fails.
+check() {
+    name=$1
+    shift
+    if "$@" >"$work/output" 2>&1; then
+        echo "ok      $name"
+        passed=$((passed + 1))
+    else
+        echo "FAILED  $name"
+        sed 's/^/        /' "$work/output" | head -n 40
+        failed=$((failed + 1))
+    fi
+}
+
+# --- layout, warnings, analyzers ----------------------------------------------
+
+formatted() {
+    clang-format --dry-run -Werror common/*.[ch] stage*/*.c tests/*/*.[ch]
+}
+
+builds_with() {
+    make -j2 BUILD="build/check-$1" CC="$1" stages test-programs \
+        "build/check-$1/floor" "build/check-$1/bench"
+}
+
+# What make fuzz begins with, once.
+corpus_is_good() {
+    make build/fuzz || return
+    for name in options size cpus volume; do
+        FUZZ=$name build/fuzz -runs=0 "tests/fuzz/corpus/$name" || return
+    done
+}
+
+tidy() {
+    # xargs: one process a processor, since each file takes a while.
+    printf '%s\n' common/*.c stage*/*.c tests/*/*.c |
+        xargs -P 2 -n 4 clang-tidy --quiet --extra-arg=-std=gnu11 2>/dev/null
+}
+
+analyzed() {
+    cppcheck --quiet -j2 --std=c11 --error-exitcode=1 --inline-suppr \
+        --enable=warning,performance,portability,style \
+        --suppress=missingIncludeSystem --suppress=unassignedVariable \
+        --suppress='*:tests/*' common stage*
+}
+
+# --- the rules for stages -------------------------------------------------------
+
+# A stage without the comment at its head.
+without_header() {
+    awk 'body { print } /\*\// { body = 1 }' "$1"
+}
+
+# functions FILE: each function of a stage as one line, "name<TAB>text", where
+# the text's lines are joined by \001. A definition begins in the first column
+# and ends with a brace there.
+functions() {
+    awk '
+        /^[a-z].*\(/ && !/;$/ && !/=/ { text = ""; open = 1
+            name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
+        open { text = text $0 "\001"; lines++ }
+        open && /^}/ { printf "%s\t%d\t%s\n", name, lines, text }
+        /^}/ || /;$/ && !/^ / { open = 0; lines = 0 }
+    ' "$1"
+}
+
+same_functions() {
+    functions "$1" >"$work/old"
+    functions "$2" >"$work/new"
+    awk -F'\t' '
+        NR == FNR { old[$1] = $3; next }
+        { new[$1] = $3 }
+        END {
+            for (name in old)
+                if (name != "main" && name != "container_main" &&
+                    old[name] != new[name]) {
+                    print name (name in new ? " changed" : " is gone")
+                    bad = 1
+                }
+            exit bad
+        }' "$work/old" "$work/new"
+}
+
+# small_step OLD NEW REMOVED ADDED: at most that many lines.
+small_step() {
+    without_header "$1" >"$work/old.c"
+    without_header "$2" >"$work/new.c"
+    git diff --no-index --numstat "$work/old.c" "$work/new.c" >"$work/numstat"
+    awk -v removed="$3" -v added="$4" '
+        { print $1 " added (" added "), " $2 " removed (" removed ")"
+          exit $1 > added || $2 > removed }' "$work/numstat"
+}
+
+short_file() {
+    lines=$(wc -l <"$1")
+    echo "$lines lines, $2 allowed"
+    [ "$lines" -lt "$2" ]
+}
+
+short_functions() {
+    for file in common/*.c stage*/*.c tests/*/*.c; do
+        functions "$file" | awk -F'\t' -v file="$file" '
+            $2 - 3 > 40 { print file ": " $1 " has " $2 - 3 " lines"; bad = 1 }
+            END { exit bad }' || bad=1
+    done
+    [ -z "${bad:-}" ]
+}
+
+# Every name that the linker redirects stands in for a call, and the other way.
+calls_are_narrated() {
+    sed -n 's/^WRAP([^,]*, \([a-z_0-9]*\).*/\1/p' \
+        common/calls.c | sort >"$work/defined"
+    make -s print-calls | tr ' ' '\n' | sort >"$work/redirected"
+    diff "$work/redirected" "$work/defined"
+}
+
+# Each stage, compiled and linked without the narration, prints its help.
+works_silently() {
+    for source in stage*/stage*.c; do
+        cc -std=gnu11 -w -o "$work/stage" "$source" tests/verbs/silent.c \
+            $(ls common/*.c | grep -v -e /narrate.c -e /calls.c) -lmnl &&
+            "$work/stage" --help >/dev/null || return
+    done
+}
+
+check "clang-format changes nothing" formatted
+check "gcc compiles without a warning" builds_with gcc
+check "clang compiles without a warning" builds_with clang
+check "clang-tidy finds nothing" tidy
+check "cppcheck finds nothing" analyzed
+check "the edits of tests/mutants/mutants.txt fit" tests/mutants/mutants.sh --fits
+check "the command lines in tests/fuzz/corpus are judged well" corpus_is_good
+check "narrated calls are those of the Makefile" calls_are_narrated
+check "no function has more than 40 lines" short_functions
+check "stages work without the narration" works_silently
+
+previous=
+for source in stage*/stage*.c; do
+    stage=$(basename "$source" .c)
+    most_added=90 most_lines=500
+    case $stage in
+    stage0[1-4]) most_lines=150 ;;
+    stage05) most_added=160 ;;
+    esac
+    check "$stage has fewer than $most_lines lines" \
+        short_file "$source" $most_lines
+    if [ -n "$previous" ]; then
+        check "$stage keeps the functions of $(basename "$previous" .c)" \
+            same_functions "$previous" "$source"
+        check "$stage adds at most $most_added lines, removes at most 8" \
+            small_step "$previous" "$source" 8 $most_added
+    fi
+    previous=$source
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

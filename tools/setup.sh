@@ -1,0 +1,190 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Installs what is missing: tools/setup.sh [GOAL]...
+#
+# GOAL is a verb of the Makefile that is wanted next (stage7, test, check) and
+# decides what is needed. Without one: everything but the tools of make check.
+# Says what it does; does nothing when nothing is missing.
+set -eu
+
+cd "$(dirname "$0")/.."
+missing=
+machine=
+
+if command -v apt-get >/dev/null; then
+    manager=apt
+elif command -v dnf >/dev/null; then
+    manager=dnf
+elif command -v pacman >/dev/null; then
+    manager=pacman
+elif command -v apk >/dev/null; then
+    manager=apk
+else
+    manager=none
+fi
+
+# need TEST APT DNF PACMAN APK: packages to install if TEST fails.
+need() {
+    if sh -c "$1" >/dev/null 2>&1; then
+        return
+    fi
+    case $manager in
+    apt) missing="$missing $2" ;;
+    dnf) missing="$missing $3" ;;
+    pacman) missing="$missing $4" ;;
+    apk) missing="$missing $5" ;;
+    none) missing="$missing $2" ;;
+    esac
+}
+
+has_header="cc -E - </dev/null -include"
+
+need_for_building() {
+    need "command -v cc && $has_header stdio.h" \
+        "gcc libc6-dev" "gcc glibc-devel" "gcc" "gcc musl-dev"
+    need "command -v ar" binutils binutils binutils binutils
+    # With a static C library, strace shows the calls of a stage and no others.
+    need "echo 'int main(void){return 0;}' | cc -static -x c -o /dev/null -" \
+        libc6-dev glibc-static glibc musl-dev
+    need "sh rootfs/build.sh --check" \
+        busybox-static busybox busybox busybox-static
+}
+
+need_for_network() {
+    need "$has_header libmnl/libmnl.h" \
+        libmnl-dev libmnl-devel libmnl libmnl-dev
+    need "PATH=$PATH:/usr/sbin:/sbin command -v nft" \
+        nftables nftables nftables nftables
+}
+
+need_for_testing() {
+    need "$has_header stdarg.h -include stddef.h -include stdint.h \
+        -include setjmp.h -include cmocka.h" \
+        libcmocka-dev libcmocka-devel cmocka cmocka-dev
+    need "command -v strace" strace strace strace strace
+    need "command -v bash" bash bash bash bash
+    need "PATH=$PATH:/usr/sbin:/sbin command -v ip" \
+        iproute2 iproute iproute2 iproute2
+    need "find /dev/null -printf x" findutils findutils findutils findutils
+}
+
+# The names of QEMU's packages; the kernel is fetched at the end.
+need_for_machine() {
+    . tools/vm/arch.sh
+    case $qemu in
+    *x86_64)
+        need "command -v $qemu" qemu-system-x86 qemu-system-x86-core \
+            qemu-system-x86 qemu-system-x86_64
+        ;;
+    *)
+        need "command -v $qemu" qemu-system-arm qemu-system-aarch64-core \
+            qemu-system-aarch64 qemu-system-aarch64
+        ;;
+    esac
+    need "command -v flock && command -v setpriv" util-linux util-linux \
+        util-linux "flock setpriv"
+    need "command -v xz" xz-utils xz xz xz
+    need "command -v zstd" zstd zstd zstd zstd
+    [ -z "$foreign" ] || need_for_crossing
+}
+
+need_for_crossing() {
+    need "echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E -" \
+        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross" "" \
+        aarch64-linux-gnu-gcc ""
+}
+
+need_for_checking() {
+    need "command -v gcc" gcc gcc gcc gcc
+    need "command -v clang" clang clang clang clang
+    need "command -v clang-format" \
+        clang-format clang-tools-extra clang clang-extra-tools
+    need "command -v clang-tidy" \
+        clang-tidy clang-tools-extra clang clang-extra-tools
+    need "command -v cppcheck" cppcheck cppcheck cppcheck cppcheck
+    need "command -v git" git git git git
+}
+
+need_for_fuzzing() {
+    need "command -v clang" clang clang clang clang
+    need "echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c -o /dev/null -" \
+        libclang-rt-dev compiler-rt compiler-rt compiler-rt
+}
+
+# Where a name is missing, the distribution has no such package.
+need_for_builds() {
+    need "command -v gcc" gcc gcc gcc gcc
+    need "command -v clang" clang clang clang clang
+    need "echo 'int main(void) { return 0; }' |
+        gcc -fsanitize=address,undefined -x c -o /dev/null -" \
+        libc6-dev "libasan libubsan" gcc ""
+    need "command -v musl-gcc" musl-tools musl-gcc musl ""
+    need "command -v valgrind" valgrind valgrind valgrind valgrind
+    need_for_crossing
+    need "command -v qemu-aarch64" \
+        qemu-user qemu-user qemu-user qemu-aarch64
+}
+
+need_for_building
+[ $# -gt 0 ] || set -- test
+for goal in "$@"; do
+    case $goal in
+    stage7 | stages | bench | lessons | clean-host) need_for_network ;;
+    test* | mutants | faults) need_for_network && need_for_testing ;;
+    vm*)
+        need_for_network && need_for_testing && need_for_machine
+        machine=yes
+        ;;
+    check*)
+        need_for_network && need_for_testing && need_for_checking &&
+            need_for_fuzzing
+        ;;
+    fuzz) need_for_fuzzing ;;
+    builds) need_for_network && need_for_testing && need_for_builds ;;
+    esac
+done
+
+
+# --- installing -----------------------------------------------------------------
+
+install_missing() {
+    case $manager in
+    apt) install="apt-get install -y --no-install-recommends" ;;
+    dnf) install="dnf install -y" ;;
+    pacman) install="pacman -S --needed --noconfirm" ;;
+    apk) install="apk add" ;;
+    none)
+        echo "setup: no apt, dnf, pacman or apk here" >&2
+        echo "  hint: install what Debian calls $missing" >&2
+        exit 1
+        ;;
+    esac
+    sudo=
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo=sudo
+        if ! command -v sudo >/dev/null; then
+            echo "setup: installing needs root, and there is no sudo" >&2
+            echo "  hint: as root: $install $missing" >&2
+            exit 1
+        fi
+    fi
+    if [ $manager = apt ]; then
+        echo "setup: apt-get update"
+        $sudo apt-get update -qq
+        sudo="$sudo env DEBIAN_FRONTEND=noninteractive"
+    fi
+    echo "setup: $install $missing"
+    # shellcheck disable=SC2086 # several words are meant
+    $sudo $install $missing
+}
+
+missing=$(echo "$missing" | tr ' ' '\n' | sort -u | tr '\n' ' ')
+missing=${missing# }
+if [ -z "${missing% }" ]; then
+    echo "setup: nothing is missing"
+else
+    install_missing
+fi
+[ -z "$machine" ] || tools/vm/kernel.sh --fetch
