@@ -356,8 +356,20 @@ static long long read_cgroup(const struct cgroup *cgroup, const char *file,
     return number;
 }
 
-void report_cgroups(const struct container *container,
-                    const struct counter *counters)
+/* The files to report, for version 1 and version 2. A keyed file holds lines
+ * with a word and a number, the others a single number. */
+static const struct counter {
+    const char *controller, *v1_file, *v2_file, *word, *meaning;
+} counters[] = {
+    {"memory", "memory.max_usage_in_bytes", "memory.peak", NULL, "peak bytes"},
+    {"memory", "memory.oom_control", "memory.events", "oom_kill", "OOM kills"},
+    {"pids", "pids.events", "pids.events", "max", "forks refused"},
+    {"cpu", "cpu.stat", "cpu.stat", "nr_periods", "periods of 100 ms"},
+    {"cpu", "cpu.stat", "cpu.stat", "nr_throttled", "throttled"},
+    {0},
+};
+
+void report_cgroups(const struct container *container)
 {
     char *line = xstrdup("cgroup:"), *longer;
     const char *comma = "";

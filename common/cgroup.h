@@ -19,12 +19,6 @@ struct limit {
     bool optional;
 };
 
-/* A number to report, as a row of a table: the files in which it stands, the
- * word in front of it (NULL: it stands alone), and what it counts. */
-struct counter {
-    const char *controller, *v1_file, *v2_file, *word, *meaning;
-};
-
 /* The container's directory in one hierarchy. */
 struct cgroup {
     int version;       /* of the hierarchy: 1 or 2 */
@@ -76,11 +70,9 @@ void write_cgroup(const struct cgroup *cgroup, const char *file,
 const char *cgroup_mount_point(const struct cgroup *all,
                                const struct cgroup *cgroup);
 
-/* Narrates the numbers of a table that ends with a row without controller, in
- * one line, and says so when the kernel has killed a process for lack of
- * memory. */
-void report_cgroups(const struct container *container,
-                    const struct counter *counters);
+/* At the end: narrates in one line the numbers that the kernel has counted, and
+ * warns if it has killed a process because memory ran out. */
+void report_cgroups(const struct container *container);
 
 /* Removes the container's cgroups and those that were made in them, and kills
  * what still lives there. Gives up after a second. Warns on failure. */

@@ -54,10 +54,6 @@ static void hold_signals(void)
 struct container *prepare_container(int stage, int argc, char *argv[])
 {
     prepared.options = parse_options(stage, argc, argv);
-    if (stage >= 6) {
-        prepared.cgroups = find_cgroups();
-        remove_stale_cgroups(prepared.cgroups);
-    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, prepared.channel))
         die("socketpair");
     if (prepared.channel[0] <= STDERR_FILENO)

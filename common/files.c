@@ -170,13 +170,15 @@ char **existing_paths(const char *names)
     return found;
 }
 
-/* The system call writes "(unreachable)" before a path that does not lead to
- * the root; getcwd(3) would not return such a path. */
-void check_working_directory(void)
+/* The system call getcwd(2) writes "(unreachable)" before a path that does not
+ * lead to the root; getcwd(3) would not return such a path. */
+void enter_workdir(const char *path)
 {
-    char path[PATH_MAX] = "";
+    char now[PATH_MAX] = "";
 
-    if (syscall(SYS_getcwd, path, sizeof(path)) == -1 || path[0] != '/')
+    if (path && chdir(path) == -1)
+        die("chdir %s", path);
+    if (syscall(SYS_getcwd, now, sizeof(now)) == -1 || now[0] != '/')
         fail(EXIT_SETUP,
              "--workdir must not lead out through /proc/self/fd or a link",
              "the working directory is not in the container");

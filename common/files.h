@@ -31,10 +31,10 @@ void make_mount_point(const char *path, bool directory);
  * several. Dies if the directory in which a name should be does not exist. */
 char **existing_paths(const char *names);
 
-/* Dies if the working directory is not below the root, as after chdir(2) to
- * /proc/self/fd/0 where standard input is a directory of the host. See
- * getcwd(2). */
-void check_working_directory(void);
+/* Makes PATH the working directory (NULL: leaves it). Dies on failure, and if
+ * the working directory is not below the root: /proc/self/fd/0 leads out where
+ * standard input is a directory of the host. See chdir(2), getcwd(2). */
+void enter_workdir(const char *path);
 
 /* Whether the descriptor FD is that of a directory. Dies on failure. See
  * fstat(2). */

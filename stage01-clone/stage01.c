@@ -23,9 +23,9 @@
 
 #define STACK_SIZE (256UL * 1024)
 
-/* If the parent dies, the kernel sends this process SIGKILL. Asking for that
- * comes too late if the parent is dead already, so ask first, then wait for
- * the parent: whichever way it dies, one of the two ends this process. */
+/* If the parent dies, the kernel sends this process SIGKILL. Request the signal
+ * first, then check that the parent is still alive. In the other order, a
+ * parent that died in between would go unnoticed. */
 static void die_with_parent(struct container *container)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
@@ -33,9 +33,9 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* What execve(2) would keep of the caller: the session, with its terminal and
- * its process group, to which signals go as a whole; signals that it ignores;
- * its groups, which root alone can leave; its keys, unless nobody has any. */
+/* Leave the caller's session, with its terminal and its process group: nobody
+ * outside gets a signal that is sent to the group. Drop what else execve(2)
+ * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
     if (setsid() == -1)
@@ -48,7 +48,7 @@ static void leave_session(void)
         die("keyctl");
 }
 
-/* The first process of the container: sets it up, then becomes COMMAND. */
+/* The first process of the container sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
     struct container *container = enter_container(argument);
@@ -61,13 +61,13 @@ static int container_main(void *argument)
 
 int main(int argc, char *argv[])
 {
-    /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
-     * stack grows downwards, so the child is given the end of it. */
+    /* The C library's clone() calls a function on a stack that we provide. The
+     * stack grows downwards: pass its upper end. */
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
     struct container *container = prepare_container(1, argc, argv);
 
-    /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
-     * Without CLONE_VM the child works on a copy of the parent's memory. */
+    /* SIGCHLD tells the parent that the child has ended, as after fork(2).
+     * Without CLONE_VM, the child works on a copy of the parent's memory. */
     int flags = SIGCHLD;
 
     container->pid =

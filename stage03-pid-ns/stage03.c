@@ -23,9 +23,9 @@
 
 #define STACK_SIZE (256UL * 1024)
 
-/* If the parent dies, the kernel sends this process SIGKILL. Asking for that
- * comes too late if the parent is dead already, so ask first, then wait for
- * the parent: whichever way it dies, one of the two ends this process. */
+/* If the parent dies, the kernel sends this process SIGKILL. Request the signal
+ * first, then check that the parent is still alive. In the other order, a
+ * parent that died in between would go unnoticed. */
 static void die_with_parent(struct container *container)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
@@ -33,9 +33,9 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* What execve(2) would keep of the caller: the session, with its terminal and
- * its process group, to which signals go as a whole; signals that it ignores;
- * its groups, which root alone can leave; its keys, unless nobody has any. */
+/* Leave the caller's session, with its terminal and its process group: nobody
+ * outside gets a signal that is sent to the group. Drop what else execve(2)
+ * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
     if (setsid() == -1)
@@ -48,34 +48,36 @@ static void leave_session(void)
         die("keyctl");
 }
 
-/* Propagation belongs to each mount, not to the namespace: MS_REC changes all
- * of them, and not only the one at /. No source and no type are needed. */
+/* Propagation is a property of each mount, not of the namespace. MS_REC changes
+ * every mount, not only the one at /. The kernel ignores source and type. */
 static void make_mounts_private(void)
 {
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
         die("mount / private");
 }
 
-/* An empty file system in memory hides the host's /tmp. It goes when the last
- * process of the mount namespace goes: there is nothing to unmount. */
+/* Hide the host's /tmp under an empty file system in memory. The kernel removes
+ * it together with the mount namespace, so nobody has to unmount it. */
 static void mount_tmp(void)
 {
-    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") ==
-        -1)
+    int flags = MS_NOSUID | MS_NODEV;
+
+    if (mount("tmpfs", "/tmp", "tmpfs", flags, "mode=1777") == -1)
         die("mount /tmp");
 }
 
-/* A proc file system shows the PID namespace of the process that mounted it:
- * the host's /proc would still list the host's processes, under PIDs that mean
- * nothing here. Our own goes on top of it, in our mount namespace alone. */
+/* A proc file system shows the PID namespace of the process that mounts it. The
+ * host's /proc would list the host's processes, under PIDs that mean nothing
+ * here. The new one covers it, in this mount namespace alone. */
 static void mount_proc(void)
 {
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              NULL) == -1)
+    int flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+    if (mount("proc", "/proc", "proc", flags, NULL) == -1)
         die("mount /proc");
 }
 
-/* The first process of the container: sets it up, then becomes COMMAND. */
+/* The first process of the container sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
     struct container *container = enter_container(argument);
@@ -91,13 +93,13 @@ static int container_main(void *argument)
 
 int main(int argc, char *argv[])
 {
-    /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
-     * stack grows downwards, so the child is given the end of it. */
+    /* The C library's clone() calls a function on a stack that we provide. The
+     * stack grows downwards: pass its upper end. */
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
     struct container *container = prepare_container(3, argc, argv);
 
-    /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
-     * Without CLONE_VM the child works on a copy of the parent's memory. */
+    /* SIGCHLD tells the parent that the child has ended, as after fork(2).
+     * Without CLONE_VM, the child works on a copy of the parent's memory. */
     int flags = SIGCHLD | CLONE_NEWNS | CLONE_NEWPID;
 
     container->pid =

@@ -32,17 +32,13 @@
 #define STACK_SIZE (256UL * 1024)
 #define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-/* What a program expects of a system, besides /proc and /tmp. */
-static const struct mount_row system_mounts[] = {
+static const struct mount_row mounts[4] = {
     {"sysfs", "/sys", "sysfs", SECURE | MS_RDONLY, NULL},
     {"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"},
     {"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-     "newinstance,ptmxmode=0666,mode=0620,gid=5"},
+     "newinstance,ptmxmode=0666,mode=0620"},
     {"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
-    {0},
 };
-
-/* Much of /proc and /sys is the machine's: seen read-only, or not at all. */
 static const char read_only_paths[] =
     "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger";
 static const char masked_paths[] =
@@ -51,25 +47,19 @@ static const char masked_paths[] =
     "/sys/devices/system/cpu/cpu*/thermal_throttle "
     "/sys/devices/virtual/powercap /sys/firmware";
 
-static const struct device_row devices[] = {
-    {"/dev/null", 1, 3},
-    {"/dev/zero", 1, 5},
-    {"/dev/full", 1, 7},
-    {"/dev/random", 1, 8},
-    {"/dev/urandom", 1, 9},
-    {"/dev/tty", 5, 0},
-    {0},
+static const struct device_row devices[6] = {
+    {"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
+    {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
 };
-
 static const char *const device_links[6][2] = {
     {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
     {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
     {"/dev/ptmx", "pts/ptmx"},          {"/dev/console", "pts/0"},
 };
 
-/* If the parent dies, the kernel sends this process SIGKILL. Asking for that
- * comes too late if the parent is dead already, so ask first, then wait for
- * the parent: whichever way it dies, one of the two ends this process. */
+/* If the parent dies, the kernel sends this process SIGKILL. Request the signal
+ * first, then check that the parent is still alive. In the other order, a
+ * parent that died in between would go unnoticed. */
 static void die_with_parent(struct container *container)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
@@ -77,9 +67,9 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* What execve(2) would keep of the caller: the session, with its terminal and
- * its process group, to which signals go as a whole; signals that it ignores;
- * its groups, which root alone can leave; its keys, unless nobody has any. */
+/* Leave the caller's session, with its terminal and its process group: nobody
+ * outside gets a signal that is sent to the group. Drop what else execve(2)
+ * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
     if (setsid() == -1)
@@ -92,34 +82,37 @@ static void leave_session(void)
         die("keyctl");
 }
 
-/* Propagation belongs to each mount, not to the namespace: MS_REC changes all
- * of them, and not only the one at /. No source and no type are needed. */
+/* Propagation is a property of each mount, not of the namespace. MS_REC changes
+ * every mount, not only the one at /. The kernel ignores source and type. */
 static void make_mounts_private(void)
 {
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
         die("mount / private");
 }
 
-/* An empty file system in memory hides the host's /tmp. It goes when the last
- * process of the mount namespace goes: there is nothing to unmount. */
+/* Hide the host's /tmp under an empty file system in memory. The kernel removes
+ * it together with the mount namespace, so nobody has to unmount it. */
 static void mount_tmp(void)
 {
-    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") ==
-        -1)
+    int flags = MS_NOSUID | MS_NODEV;
+
+    if (mount("tmpfs", "/tmp", "tmpfs", flags, "mode=1777") == -1)
         die("mount /tmp");
 }
 
-/* A proc file system shows the PID namespace of the process that mounted it:
- * the host's /proc would still list the host's processes, under PIDs that mean
- * nothing here. Our own goes on top of it, in our mount namespace alone. */
+/* A proc file system shows the PID namespace of the process that mounts it. The
+ * host's /proc would list the host's processes, under PIDs that mean nothing
+ * here. The new one covers it, in this mount namespace alone. */
 static void mount_proc(void)
 {
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              NULL) == -1)
+    int flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+    if (mount("proc", "/proc", "proc", flags, NULL) == -1)
         die("mount /proc");
 }
 
-/* The namespace began with the host's name; from here on they differ. */
+/* A new UTS namespace begins with a copy of the host's two names: the hostname,
+ * and the NIS domain name, which gets the kernel's default. */
 static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
@@ -128,10 +121,10 @@ static void set_hostname(const char *name)
         die("setdomainname");
 }
 
-/* System V objects are reached by keys, and CLONE_NEWIPC alone hides them.
- * POSIX queues are files as well: this file system shows those of the IPC
- * namespace of the process that mounted it. Not every host has the directory
- * or the file system; without them there is nothing to hide. */
+/* CLONE_NEWIPC alone hides System V objects, which are no files. POSIX message
+ * queues are: this file system shows those of the IPC namespace of the process
+ * that mounts it. A host that lacks the directory (ENOENT) or the file system
+ * (ENODEV) has nothing to hide. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",
@@ -140,8 +133,8 @@ static void mount_mqueue(void)
         die("mount /dev/mqueue");
 }
 
-/* POSIX shared memory and named semaphores are files here and nothing more: no
- * namespace is about them. */
+/* POSIX shared memory and named semaphores are plain files in /dev/shm. No
+ * namespace hides them, so cover them with a new file system. */
 static void mount_shm(void)
 {
     if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -150,8 +143,10 @@ static void mount_shm(void)
         die("mount /dev/shm");
 }
 
-/* One open directory of the host leads out of the new root. Not left to
- * execve(2): --workdir /proc/self/fd/9 comes before it (CVE-2024-21626). */
+/* --- bring things in from the host ---------------------------------------- */
+
+/* An open directory of the host leads out of the new root. Close-on-exec would
+ * be too late: --workdir /proc/self/fd/9 is entered before (CVE-2024-21626). */
 static void close_inherited_files(struct container *container)
 {
     if (close_range(keep_channel(container) + 1, ~0U, 0) == -1)
@@ -166,8 +161,8 @@ static void make_read_only(int dirfd, const char *path, unsigned int flags)
         die("mount_setattr %s", path);
 }
 
-/* Copies the mount at each source. A copy is attached nowhere yet; through its
- * descriptor it reaches into a root in which the source has no name. */
+/* Clone the mount at each source. The clone is not attached yet. Its descriptor
+ * still works after pivot_root, when the source's path is gone. */
 static void open_volumes(struct volume *v)
 {
     for (; v->target; v++) {
@@ -191,7 +186,7 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* Files about this one container. The tmpfs goes, copies of them remain. */
+/* The cloned mounts outlive the tmpfs on which the files are written. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -201,10 +196,12 @@ static void prepare_etc(const char *hostname, const char *address)
         die("umount2 /tmp");
 }
 
+/* --- enter a root --------------------------------------------------------- */
+
 static void enter_rootfs(const char *rootfs, bool plain_chroot)
 {
-    /* pivot_root wants a mount point. Bound to itself, a directory is one. The
-     * working directory stays where it then is: in the new root. */
+    /* pivot_root needs a mount point: bind the directory to itself. From here
+     * on, the working directory is the new root. */
     if (mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL) == -1)
         die("mount %s", rootfs);
     if (chdir(rootfs) == -1)
@@ -213,7 +210,7 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
         if (chroot(".") == -1)
             die("chroot %s", rootfs);
     } else {
-        /* The old root is put on top of the new, where "." unmounts it. */
+        /* Stack the old root on top of the new one, then unmount it. */
         if (pivot_root(".", ".") == -1)
             die("pivot_root %s", rootfs);
         if (umount2(".", MNT_DETACH) == -1)
@@ -223,16 +220,22 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
     make_mount_point("/tmp", true);
 }
 
-static void furnish_rootfs(void)
+/* --- furnish it ----------------------------------------------------------- */
+
+static void mount_system(void)
 {
-    for (const struct mount_row *m = system_mounts; m->target; m++) {
+    for (const struct mount_row *m = mounts; m < mounts + 4; m++) {
         make_mount_point(m->target, true);
         if (mount(m->source, m->target, m->type, m->flags, m->data) == -1)
             die("mount %s", m->target);
     }
     make_mount_point("/dev/mqueue", true);
     make_mount_point("/dev/shm", true);
-    for (const struct device_row *d = devices; d->path; d++)
+}
+
+static void make_devices(void)
+{
+    for (const struct device_row *d = devices; d < devices + 6; d++)
         if (mknod(d->path, S_IFCHR | 0666, makedev(d->major, d->minor)) == -1)
             die("mknod %s", d->path);
     for (int i = 0; i < 6; i++)
@@ -240,8 +243,8 @@ static void furnish_rootfs(void)
             die("symlink %s", device_links[i][0]);
 }
 
-/* A bind mount has the flags of the mount that it copies, so it is made
- * read-only by a second call. A file cannot cover a directory: ENOTDIR. */
+/* Much of /proc and /sys belongs to the machine. A bind mount copies the flags
+ * of its source: MS_RDONLY needs a second call. ENOTDIR: a directory. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -256,7 +259,7 @@ static void cover_kernel_files(void)
             die("mount %s", *path);
 }
 
-/* The first process of the container: sets it up, then becomes COMMAND. */
+/* The first process of the container sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
     struct container *container = enter_container(argument);
@@ -270,7 +273,8 @@ static int container_main(void *argument)
     enter_rootfs(container->options.rootfs, container->options.chroot);
     mount_proc();
     mount_tmp();
-    furnish_rootfs();
+    mount_system();
+    make_devices();
     set_hostname(container->options.hostname);
     mount_mqueue();
     mount_shm();
@@ -280,22 +284,20 @@ static int container_main(void *argument)
     if (container->options.read_only)
         make_read_only(AT_FDCWD, "/", 0);
     replace_environment(&container->options);
-    if (container->options.workdir && chdir(container->options.workdir) == -1)
-        die("chdir %s", container->options.workdir);
-    check_working_directory();
+    enter_workdir(container->options.workdir);
     open_terminal(container);
     exec_command(container->options.command);
 }
 
 int main(int argc, char *argv[])
 {
-    /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
-     * stack grows downwards, so the child is given the end of it. */
+    /* The C library's clone() calls a function on a stack that we provide. The
+     * stack grows downwards: pass its upper end. */
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
     struct container *container = prepare_container(5, argc, argv);
 
-    /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
-     * Without CLONE_VM the child works on a copy of the parent's memory. */
+    /* SIGCHLD tells the parent that the child has ended, as after fork(2).
+     * Without CLONE_VM, the child works on a copy of the parent's memory. */
     int flags =
         SIGCHLD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
 

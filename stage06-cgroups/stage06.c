@@ -29,17 +29,13 @@
 #define STACK_SIZE (256UL * 1024)
 #define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-/* What a program expects of a system, besides /proc and /tmp. */
-static const struct mount_row system_mounts[] = {
+static const struct mount_row mounts[4] = {
     {"sysfs", "/sys", "sysfs", SECURE | MS_RDONLY, NULL},
     {"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"},
     {"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-     "newinstance,ptmxmode=0666,mode=0620,gid=5"},
+     "newinstance,ptmxmode=0666,mode=0620"},
     {"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
-    {0},
 };
-
-/* Much of /proc and /sys is the machine's: seen read-only, or not at all. */
 static const char read_only_paths[] =
     "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger";
 static const char masked_paths[] =
@@ -48,24 +44,18 @@ static const char masked_paths[] =
     "/sys/devices/system/cpu/cpu*/thermal_throttle "
     "/sys/devices/virtual/powercap /sys/firmware";
 
-static const struct device_row devices[] = {
-    {"/dev/null", 1, 3},
-    {"/dev/zero", 1, 5},
-    {"/dev/full", 1, 7},
-    {"/dev/random", 1, 8},
-    {"/dev/urandom", 1, 9},
-    {"/dev/tty", 5, 0},
-    {0},
+static const struct device_row devices[6] = {
+    {"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
+    {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
 };
-
 static const char *const device_links[6][2] = {
     {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
     {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
     {"/dev/ptmx", "pts/ptmx"},          {"/dev/console", "pts/0"},
 };
 
-/* What is written where, in version 1 and in version 2. N is the number that
- * is asked for: bytes, processes, microseconds in every 100000. 1: optional. */
+/* The files of version 1 and of version 2, and the text to write. N stands for
+ * the limit: bytes, processes, microseconds of every 100000. 1: optional. */
 static const struct limit limits[] = {
     {"memory", "memory.limit_in_bytes", "N", "memory.max", "N", 0},
     {"memory", "memory.memsw.limit_in_bytes", "N", "memory.swap.max", "0", 1},
@@ -75,19 +65,9 @@ static const struct limit limits[] = {
     {0},
 };
 
-/* What came of it: a number in each file, behind a word if it has words. */
-static const struct counter counters[] = {
-    {"memory", "memory.max_usage_in_bytes", "memory.peak", NULL, "peak bytes"},
-    {"memory", "memory.oom_control", "memory.events", "oom_kill", "OOM kills"},
-    {"pids", "pids.events", "pids.events", "max", "forks refused"},
-    {"cpu", "cpu.stat", "cpu.stat", "nr_periods", "periods of 100 ms"},
-    {"cpu", "cpu.stat", "cpu.stat", "nr_throttled", "throttled"},
-    {0},
-};
-
-/* If the parent dies, the kernel sends this process SIGKILL. Asking for that
- * comes too late if the parent is dead already, so ask first, then wait for
- * the parent: whichever way it dies, one of the two ends this process. */
+/* If the parent dies, the kernel sends this process SIGKILL. Request the signal
+ * first, then check that the parent is still alive. In the other order, a
+ * parent that died in between would go unnoticed. */
 static void die_with_parent(struct container *container)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
@@ -95,9 +75,9 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* What execve(2) would keep of the caller: the session, with its terminal and
- * its process group, to which signals go as a whole; signals that it ignores;
- * its groups, which root alone can leave; its keys, unless nobody has any. */
+/* Leave the caller's session, with its terminal and its process group: nobody
+ * outside gets a signal that is sent to the group. Drop what else execve(2)
+ * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
     if (setsid() == -1)
@@ -110,34 +90,37 @@ static void leave_session(void)
         die("keyctl");
 }
 
-/* Propagation belongs to each mount, not to the namespace: MS_REC changes all
- * of them, and not only the one at /. No source and no type are needed. */
+/* Propagation is a property of each mount, not of the namespace. MS_REC changes
+ * every mount, not only the one at /. The kernel ignores source and type. */
 static void make_mounts_private(void)
 {
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
         die("mount / private");
 }
 
-/* An empty file system in memory hides the host's /tmp. It goes when the last
- * process of the mount namespace goes: there is nothing to unmount. */
+/* Hide the host's /tmp under an empty file system in memory. The kernel removes
+ * it together with the mount namespace, so nobody has to unmount it. */
 static void mount_tmp(void)
 {
-    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") ==
-        -1)
+    int flags = MS_NOSUID | MS_NODEV;
+
+    if (mount("tmpfs", "/tmp", "tmpfs", flags, "mode=1777") == -1)
         die("mount /tmp");
 }
 
-/* A proc file system shows the PID namespace of the process that mounted it:
- * the host's /proc would still list the host's processes, under PIDs that mean
- * nothing here. Our own goes on top of it, in our mount namespace alone. */
+/* A proc file system shows the PID namespace of the process that mounts it. The
+ * host's /proc would list the host's processes, under PIDs that mean nothing
+ * here. The new one covers it, in this mount namespace alone. */
 static void mount_proc(void)
 {
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              NULL) == -1)
+    int flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+    if (mount("proc", "/proc", "proc", flags, NULL) == -1)
         die("mount /proc");
 }
 
-/* The namespace began with the host's name; from here on they differ. */
+/* A new UTS namespace begins with a copy of the host's two names: the hostname,
+ * and the NIS domain name, which gets the kernel's default. */
 static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
@@ -146,10 +129,10 @@ static void set_hostname(const char *name)
         die("setdomainname");
 }
 
-/* System V objects are reached by keys, and CLONE_NEWIPC alone hides them.
- * POSIX queues are files as well: this file system shows those of the IPC
- * namespace of the process that mounted it. Not every host has the directory
- * or the file system; without them there is nothing to hide. */
+/* CLONE_NEWIPC alone hides System V objects, which are no files. POSIX message
+ * queues are: this file system shows those of the IPC namespace of the process
+ * that mounts it. A host that lacks the directory (ENOENT) or the file system
+ * (ENODEV) has nothing to hide. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",
@@ -158,8 +141,8 @@ static void mount_mqueue(void)
         die("mount /dev/mqueue");
 }
 
-/* POSIX shared memory and named semaphores are files here and nothing more: no
- * namespace is about them. */
+/* POSIX shared memory and named semaphores are plain files in /dev/shm. No
+ * namespace hides them, so cover them with a new file system. */
 static void mount_shm(void)
 {
     if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -168,8 +151,10 @@ static void mount_shm(void)
         die("mount /dev/shm");
 }
 
-/* One open directory of the host leads out of the new root. Not left to
- * execve(2): --workdir /proc/self/fd/9 comes before it (CVE-2024-21626). */
+/* --- bring things in from the host ---------------------------------------- */
+
+/* An open directory of the host leads out of the new root. Close-on-exec would
+ * be too late: --workdir /proc/self/fd/9 is entered before (CVE-2024-21626). */
 static void close_inherited_files(struct container *container)
 {
     if (close_range(keep_channel(container) + 1, ~0U, 0) == -1)
@@ -184,8 +169,8 @@ static void make_read_only(int dirfd, const char *path, unsigned int flags)
         die("mount_setattr %s", path);
 }
 
-/* Copies the mount at each source. A copy is attached nowhere yet; through its
- * descriptor it reaches into a root in which the source has no name. */
+/* Clone the mount at each source. The clone is not attached yet. Its descriptor
+ * still works after pivot_root, when the source's path is gone. */
 static void open_volumes(struct volume *v)
 {
     for (; v->target; v++) {
@@ -209,7 +194,7 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* Files about this one container. The tmpfs goes, copies of them remain. */
+/* The cloned mounts outlive the tmpfs on which the files are written. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -219,10 +204,12 @@ static void prepare_etc(const char *hostname, const char *address)
         die("umount2 /tmp");
 }
 
+/* --- enter a root --------------------------------------------------------- */
+
 static void enter_rootfs(const char *rootfs, bool plain_chroot)
 {
-    /* pivot_root wants a mount point. Bound to itself, a directory is one. The
-     * working directory stays where it then is: in the new root. */
+    /* pivot_root needs a mount point: bind the directory to itself. From here
+     * on, the working directory is the new root. */
     if (mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL) == -1)
         die("mount %s", rootfs);
     if (chdir(rootfs) == -1)
@@ -231,7 +218,7 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
         if (chroot(".") == -1)
             die("chroot %s", rootfs);
     } else {
-        /* The old root is put on top of the new, where "." unmounts it. */
+        /* Stack the old root on top of the new one, then unmount it. */
         if (pivot_root(".", ".") == -1)
             die("pivot_root %s", rootfs);
         if (umount2(".", MNT_DETACH) == -1)
@@ -241,16 +228,22 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
     make_mount_point("/tmp", true);
 }
 
-static void furnish_rootfs(void)
+/* --- furnish it ----------------------------------------------------------- */
+
+static void mount_system(void)
 {
-    for (const struct mount_row *m = system_mounts; m->target; m++) {
+    for (const struct mount_row *m = mounts; m < mounts + 4; m++) {
         make_mount_point(m->target, true);
         if (mount(m->source, m->target, m->type, m->flags, m->data) == -1)
             die("mount %s", m->target);
     }
     make_mount_point("/dev/mqueue", true);
     make_mount_point("/dev/shm", true);
-    for (const struct device_row *d = devices; d->path; d++)
+}
+
+static void make_devices(void)
+{
+    for (const struct device_row *d = devices; d < devices + 6; d++)
         if (mknod(d->path, S_IFCHR | 0666, makedev(d->major, d->minor)) == -1)
             die("mknod %s", d->path);
     for (int i = 0; i < 6; i++)
@@ -258,8 +251,8 @@ static void furnish_rootfs(void)
             die("symlink %s", device_links[i][0]);
 }
 
-/* A bind mount has the flags of the mount that it copies, so it is made
- * read-only by a second call. A file cannot cover a directory: ENOTDIR. */
+/* Much of /proc and /sys belongs to the machine. A bind mount copies the flags
+ * of its source: MS_RDONLY needs a second call. ENOTDIR: a directory. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -274,10 +267,12 @@ static void cover_kernel_files(void)
             die("mount %s", *path);
 }
 
-/* In the parent. An optional file that this kernel lacks is passed over: then
- * it does not account for swap. */
+/* In the parent. A kernel that does not account for swap lacks the optional
+ * files. */
 static void limit_resources(struct container *container)
 {
+    container->cgroups = find_cgroups();
+    remove_stale_cgroups(container->cgroups);
     make_cgroup(container->cgroups, NULL);
     for (const struct limit *l = limits; l->controller; l++) {
         long long n = option_number(&container->options, l->controller);
@@ -286,8 +281,8 @@ static void limit_resources(struct container *container)
     }
 }
 
-/* Version 1. "0" means the writer: a process with a single thread moves itself
- * at once; to move another one, the kernel first waits for all processors. */
+/* Version 1. "0" stands for the writer: a single-threaded process moves itself
+ * at once. To move another process, the kernel waits for all processors. */
 static void join_cgroups(const struct cgroup *c)
 {
     for (; c; c = c->next)
@@ -295,12 +290,17 @@ static void join_cgroups(const struct cgroup *c)
             write_cgroup(c, "tasks", "0");
 }
 
-/* A cgroup namespace takes as its root the cgroup in which its maker is. With
- * clone(2) that would be the parent's, so it is made only here. */
-static void mount_cgroups(const struct cgroup *all)
+/* A new cgroup namespace is rooted at the cgroup of the process that creates
+ * it, so join the cgroup first. In version 1, a flag of clone(2) would root the
+ * namespace at the parent's cgroup. */
+static void enter_cgroup_namespace(void)
 {
     if (unshare(CLONE_NEWCGROUP) == -1)
         die("unshare CLONE_NEWCGROUP");
+}
+
+static void mount_cgroups(const struct cgroup *all)
+{
     /* Version 2 is one hierarchy; those of version 1 need a directory each. */
     if (all && all->next &&
         mount("tmpfs", "/sys/fs/cgroup", "tmpfs", SECURE, "mode=755") == -1)
@@ -316,7 +316,7 @@ static void mount_cgroups(const struct cgroup *all)
         make_read_only(AT_FDCWD, "/sys/fs/cgroup", 0);
 }
 
-/* The first process of the container: sets it up, then becomes COMMAND. */
+/* The first process of the container sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
     struct container *container = enter_container(argument);
@@ -331,26 +331,27 @@ static int container_main(void *argument)
     enter_rootfs(container->options.rootfs, container->options.chroot);
     mount_proc();
     mount_tmp();
-    furnish_rootfs();
+    mount_system();
+    make_devices();
     set_hostname(container->options.hostname);
     mount_mqueue();
     mount_shm();
     cover_kernel_files();
+    enter_cgroup_namespace();
     mount_cgroups(container->cgroups);
     attach_volumes(etc_files);
     attach_volumes(container->options.volumes);
     if (container->options.read_only)
         make_read_only(AT_FDCWD, "/", 0);
     replace_environment(&container->options);
-    if (container->options.workdir && chdir(container->options.workdir) == -1)
-        die("chdir %s", container->options.workdir);
-    check_working_directory();
+    enter_workdir(container->options.workdir);
     open_terminal(container);
     exec_command(container->options.command);
 }
 
-/* Version 2: the child is born in the cgroup. Unlike clone(2), clone3(2) here
- * returns twice, as fork(2) does: no function is called, on no other stack. */
+/* Version 2: create the child in its cgroup. clone3(2) returns twice, as
+ * fork(2) does. So does the system call clone(2); its function is the C
+ * library's. */
 static pid_t clone_into_cgroup(struct container *container, void *stack_end,
                                int flags)
 {
@@ -369,13 +370,13 @@ static pid_t clone_into_cgroup(struct container *container, void *stack_end,
 
 int main(int argc, char *argv[])
 {
-    /* Unlike fork(2), clone(2) calls a function, on a stack of its own. The
-     * stack grows downwards, so the child is given the end of it. */
+    /* The C library's clone() calls a function on a stack that we provide. The
+     * stack grows downwards: pass its upper end. */
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
     struct container *container = prepare_container(6, argc, argv);
 
-    /* SIGCHLD is what the parent gets when the child ends, as after fork(2).
-     * Without CLONE_VM the child works on a copy of the parent's memory. */
+    /* SIGCHLD tells the parent that the child has ended, as after fork(2).
+     * Without CLONE_VM, the child works on a copy of the parent's memory. */
     int flags =
         SIGCHLD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
 
@@ -386,6 +387,6 @@ int main(int argc, char *argv[])
 
     release_container(container);
     int status = wait_for_container(container);
-    report_cgroups(container, counters);
+    report_cgroups(container);
     return status;
 }

@@ -39,7 +39,7 @@ static const struct mount_row mounts[] = {
     {"sysfs", "/sys", "sysfs", SECURE | MS_RDONLY, NULL},
     {"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"},
     {"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-     "newinstance,ptmxmode=0666,mode=0620,gid=5"},
+     "newinstance,ptmxmode=0666,mode=0620"},
     {"shm", "/dev/shm", "tmpfs", SECURE, "mode=1777,size=64m"},
     {"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
     {"mqueue", "/dev/mqueue", "mqueue", SECURE, NULL},

@@ -86,7 +86,7 @@ edit() {
 copy_tree() {
     mkdir -p "$1/build/tests"
     cp -a Makefile common stage0* "$1"
-    cp -a --parents tests/tests.mk "$1"
+    cp -a --parents tests/tests.mk tools/clean-host.sh "$1"
     cp -a build/common build/stage* build/earlier* build/libcommon.a build/escape \
         build/probe build/private "$1/build"
     cp -a build/tests/test_* "$1/build/tests"
