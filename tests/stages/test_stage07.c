@@ -1067,13 +1067,13 @@ static void clean_host_ends_a_survivor_only_when_told_to(void **state)
 
     kill(live.parent, SIGKILL);
     wait_until_gone(live.parent);
-    char *name = format("container %d lives on without its parent: sleep 1000 "
-                        "\n  hint: make clean-host KILL=1 ends it\n",
+    char *name = format("container %d survived its parent: sleep 1000 "
+                        "\n  hint: make clean-host KILL=1 kills it\n",
                         container);
     assert_text(clean_host(""), name);
     assert_true(exists(container));
     assert_text(clean_host("KILL=1"),
-                format("ended container %d: sleep 1000 \n", container));
+                format("killed container %d: sleep 1000 \n", container));
     assert_false(exists(container));
     assert_true(has_link(BRIDGE));
     assert_status(end(&other), 0);
