@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# `make` alone lists what there is to type.
+# `make` alone lists the goals.
 
 CFLAGS   ?= -O2 -g
 BUILD    := build
-# The numbers of the stages that are here, 1 2 3 ..., and with two digits each.
+# The numbers of the stages in this tree, 1 2 3 ...; $(call two,N) has two digits.
 STAGES   := $(patsubst stage%,%,$(patsubst stage0%,%,$(sort $(foreach directory,\
              $(wildcard stage[0-9][0-9]-*/.),$(firstword $(subst -, ,$(directory)))))))
 LAST     := $(lastword $(STAGES))
@@ -12,69 +12,69 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
 ALL_CFLAGS = -std=gnu11 -MMD -MP $(WARNINGS) $(CFLAGS)
 
-# The calls that common/calls.c stands in for, see common/narrate.h.
+# The calls that common/calls.c narrates, see common/narrate.h.
 CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_mount \
          mount_setattr close_range sethostname setdomainname setsid setgroups \
          keyctl chdir chroot mknod symlink kill waitpid execve
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
-# Stage 7 alone needs libmnl, and what is built on it.
+# Link libmnl and the files that use it from stage 7 on only.
 NETWORK := $(addprefix $(BUILD)/common/,lock.o netlink.o network.o)
 COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage$(call two,$(n)))
 
-# `make setup stage7` installs before it builds, under make -j as well, and
-# installs no more than the other words on the command line need.
+# Make every goal wait for setup, so that `make -j setup stage7` installs first.
 SETUP := $(filter setup,$(MAKECMDGOALS))
 
-# What a reader has to type before ./run.
+# The word to type before ./run.
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo )
 
 .PHONY: help
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make doctor    whether this machine will do, and what to type if not
-#: make setup     install what is missing (compiler, static BusyBox, ...)
+#: make doctor    check this machine; print the commands that mend it
+#: make setup     install missing packages (compiler, static BusyBox, ...)
 #: make stageN    build stage N (1, 2, ...) and its root; ./run runs it
-#: make stages    build all of them
+#: make stages    build all stages
 #: make rootfs    build the BusyBox root file system
-#: make diffN     what stage N adds to stage N-1
-#: make test      prove that every stage isolates what it says, and no more
+#: make diffN     show what stage N adds to stage N-1
+#: make test      prove that each stage isolates what it says, and no more
 #: make testN     the same for stage N alone
-#: make vm        a root shell without root: a machine on this tree, cgroup v2;
-#:                make vm CMD='make test6' runs one command in it;
-#:                make vm ARCH=arm64 makes it one of another architecture
-#: make vm-test   make test in that machine: 10 minutes
-#: make mutants   prove that the tests notice what is missing from a stage
-#: make lessons   type the lessons' commands, compare what they print
-#: make check     format, warnings, static analysis, the rules for stages
-#: make faults    let every kernel call fail, kill the parent at each of them
+#: make vm        open a root shell on this tree in a virtual machine with
+#:                cgroup v2; needs no root. CMD='make test6' runs one command,
+#:                ARCH=arm64 selects another architecture
+#: make vm-test   run make test in that machine (10 minutes)
+#: make mutants   prove that the tests notice each missing part of a stage
+#: make lessons   run the lessons' commands and compare their output
+#: make check     check format, warnings, static analysis, rules for stages
+#: make faults    make each kernel call fail, and kill the parent at each
 #: make builds    two compilers, musl, arm64, sanitizers, valgrind (5 minutes)
-#: make fuzz      four minutes of invented command lines
-#: make bench     what a start costs, beside the bare kernel calls and others
-#: make clean     remove what was built
-#: make clean-host  undo what a killed container may have left on the host;
-#:                with KILL=1 also end containers that survived their parent
+#: make fuzz      try generated command lines (4 minutes)
+#: make bench     measure a start, and compare it with other runtimes
+#: make clean     remove the build directory
+#: make clean-host  remove what killed containers left on the host;
+#:                KILL=1 also kills containers that survived their parent
 #:
-#: make setup stage7 && sudo ./run   is all it takes; a second word installs
-#: only what it needs itself: make setup test, make setup check.
+#: make setup stage7 && sudo ./run   is all it takes. With a second goal, setup
+#: installs only what that goal needs: make setup test, make setup check.
 
 .PHONY: setup
 setup:
 	@ARCH="$(ARCH)" sh tools/setup.sh $(filter-out setup,$(MAKECMDGOALS))
 
-# --- what would stop a build, and what to type then -----------------------------
+# --- problems that stop a build, and their hints --------------------------------
 
-# A directory that belongs to root, after sudo make, or to somebody else.
+# The first directory that this user cannot write to, as OWNER:DIRECTORY. `sudo
+# make` leaves such directories, owned by root.
 UNWRITABLE := $(firstword $(shell for d in $(BUILD)/ $(BUILD)/*/ ./; do \
     [ ! -d "$$d" ] || [ -w "$$d" ] || stat -c '%U:%n' "$$d"; done))
 ifneq ($(UNWRITABLE),)
 ifneq ($(filter-out help doctor diff% vm-check,$(or $(MAKECMDGOALS),help)),)
 ifeq ($(filter root:$(BUILD)%,$(UNWRITABLE)),)
-$(error $(lastword $(subst :, ,$(UNWRITABLE))) belongs to another user. Make \
-    yourself a copy of this tree: git clone . ~/containers)
+$(error $(lastword $(subst :, ,$(UNWRITABLE))) belongs to another user. Copy \
+    this tree: git clone . ~/containers)
 else
 $(error $(lastword $(subst :, ,$(UNWRITABLE))) belongs to root, because make \
     was run with sudo. Type: sudo make clean)
@@ -82,7 +82,7 @@ endif
 endif
 endif
 
-# $(call hint,PROBLEM,WHAT TO TYPE): the end of a recipe.
+# $(call hint,PROBLEM,COMMAND): prints both and fails.
 hint = { printf '%s\n  hint: %s\n' $(1) $(2) >&2; exit 1; }
 
 .PHONY: has-cmocka has-libmnl can-execute
@@ -97,12 +97,12 @@ has-libmnl: | $(SETUP)
 	    $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 || \
 	    $(call hint,'libmnl.h not found: stage 7 needs it','make setup stage7')
 
-# A file system may be mounted noexec, as /tmp and sticks often are.
+# /tmp and USB sticks are often mounted noexec.
 can-execute: | $(SETUP)
 	@command -v $(firstword $(CC)) >/dev/null || \
 	    $(call hint,'$(firstword $(CC)) not found','make setup')
 	@[ -x doctor ] || [ -z "$$(find doctor -perm -100 2>/dev/null)" ] || $(call hint,\
-	    'this file system is mounted noexec: no program in it can be executed',\
+	    'this file system is mounted noexec: no program of this tree can run',\
 	    'copy the tree to another one: cp -R . ~/containers')
 
 # --- building ---------------------------------------------------------------
@@ -110,8 +110,8 @@ can-execute: | $(SETUP)
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-# ./run executes build/run. A build that fails takes that away, so that nobody
-# tries out the program of before.
+# Remove build/run when a build fails: otherwise ./run would run the program of
+# the previous build.
 failed = { rm -f $(BUILD)/run; exit 1; }
 
 $(BUILD)/%.o: $(BUILD)/%.c
@@ -128,23 +128,22 @@ $(BUILD)/libcommon.a: $(COMMON)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-# Static programs show their own calls in strace and nothing else, and start
-# in half the time. Where the C library cannot be linked statically, they work
-# as well when linked dynamically, which is what STATIC= asks for.
+# Link statically: strace then shows the stage's calls and no loading, and the
+# start takes half the time. Link dynamically if that fails, or with STATIC=.
 STATIC := -static
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o %.a,$^) $(1) \
 	2>/dev/null || $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
-# $(call earlier,STAGE,SOURCE): which functions STAGE, the one before, has; in
-# the words of common/narrate.h.
+# $(call earlier,STAGE,SOURCE): prints a C file with the names of the functions in
+# SOURCE, that of the previous stage. See common/narrate.h.
 earlier = { echo '\#include "common/narrate.h"'; \
     echo 'const int earlier_stages = $(1);'; \
     echo 'const char *const earlier_functions[] = {'; \
     sed -n 's/^static [^=;]*[ *]\([a-z_0-9]*\)(.*[^;]$$/    "\1",/p' /dev/null $(2); \
     echo '    0};'; }
 
-# $(1): the number of a stage; $(2): with two digits; $(3): the number of the one
-# before.
+# $(1): a stage's number; $(2): the same with two digits; $(3): the number of the
+# previous stage.
 define STAGE_RULES
 SOURCE$(1) := $$(wildcard stage$(2)-*/stage$(2).c)
 EARLIER$(1) := $(if $(3),$$(wildcard stage$(call two,$(3))-*/stage$(call two,$(3)).c))
@@ -169,8 +168,8 @@ $(foreach n,$(STAGES),\
     $(eval $(call STAGE_RULES,$(n),$(call two,$(n)),$(BEFORE)))\
     $(eval BEFORE := $(n)))
 
-# $(1), $(2): two stages, one after the other, with two digits; $(3): the number
-# of the second.
+# $(1), $(2): a stage and the next one, with two digits; $(3): the next one's
+# number.
 define DIFF_RULE
 .PHONY: diff$(3)
 diff$(3):
@@ -182,7 +181,7 @@ $(foreach n,$(STAGES),$(if $(BEFORE),\
     $(eval $(call DIFF_RULE,$(call two,$(BEFORE)),$(call two,$(n)),$(n))))\
     $(eval BEFORE := $(n)))
 
-# make stage9, make test, make diff1: a number that is not there.
+# Goals of stages that do not exist: make stage99, make diff1.
 UNKNOWN := $(filter-out stages test test-% $(STAGES:%=stage%) $(STAGES:%=test%) \
     $(addprefix diff,$(filter-out $(firstword $(STAGES)),$(STAGES))),\
     $(filter stage% test% diff%,$(MAKECMDGOALS)))
@@ -216,7 +215,7 @@ include tests/tests.mk
 clean:
 	rm -rf $(BUILD)
 
-# What a container leaves whose parent was killed too: a cgroup, the bridge.
+# A container whose parent was killed can leave a cgroup and the bridge.
 .PHONY: clean-host
 clean-host: $(BUILD)/stage07
 	@$(SUDO)env KILL="$(KILL)" tools/clean-host.sh $(BUILD)/stage07

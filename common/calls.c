@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The calls that are narrated, see narrate.h. For a call NAME, the linker binds
- * NAME in the stages to __wrap_NAME here, and __real_NAME to the function of
- * the C library or of syscalls.c.
+ * The narrated calls, see narrate.h. For a call NAME, the linker binds NAME in
+ * the stages to __wrap_NAME here, and __real_NAME here to the function of the C
+ * library or of syscalls.c.
  */
 #define _GNU_SOURCE
 #include "narrate.h"
@@ -32,7 +32,7 @@
 #define CLONE_NEWCGROUP 0x02000000
 #endif
 
-/* Long strings and arrays are cut where strace cuts them. */
+/* Cut long strings and arrays where strace does. */
 enum { LONGEST_STRING = 32, LONGEST_ARRAY = 32 };
 
 struct line {
@@ -50,7 +50,7 @@ struct flag {
         name, #name \
     }
 
-/* The head of a function that stands in for the call NAME. */
+/* The head of the function that replaces the call NAME. */
 #define WRAP(type, name, ...)        \
     type __real_##name(__VA_ARGS__); \
     type __wrap_##name(__VA_ARGS__); \
@@ -172,7 +172,7 @@ static void add_flags(struct line *line, const struct flag *flags,
         add(line, value ? "%s%#lx" : "%s%lu", bar, value);
 }
 
-/* One name of a table, or the number where it has none. */
+/* Adds the name of NUMBER, or NUMBER itself if NAMES has none. */
 static void add_name(struct line *line, const struct flag *names, int number)
 {
     while (names->name && names->value != (unsigned long)number)
@@ -197,7 +197,7 @@ static void add_byte(struct line *line, unsigned char byte, char next)
         add(line, "\\%c", letters[at - escaped]);
     else if (byte >= ' ' && byte <= '~')
         add(line, "%c", byte);
-    else /* three digits where a fourth would follow */
+    else /* three digits if a digit follows, which would be read as a fourth */
         add(line, isdigit((unsigned char)next) ? "\\%03o" : "\\%o", byte);
 }
 
@@ -222,7 +222,7 @@ static void add_string(struct line *line, const char *text)
         add(line, "NULL");
 }
 
-/* Paths, unlike other strings, are never cut. */
+/* Unlike other strings, a path is never cut. */
 static void add_path(struct line *line, const char *path)
 {
     if (path)
@@ -239,7 +239,7 @@ static void add_directory(struct line *line, int fd)
         add(line, "%d", fd);
 }
 
-/* The end of every line: what the call returned. */
+/* Adds the call's result, or its errno, and prints the line. */
 static void finish_line(struct line *line, long result, bool always)
 {
     int error = errno;
@@ -272,7 +272,7 @@ void narrate_write(int fd, const char *path, const char *text, long result)
     finish(&line, result);
 }
 
-/* The two calls that make the container are printed in every stage. */
+/* Print the two calls that make the container in every stage. */
 WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
      ...)
 {
@@ -325,8 +325,8 @@ WRAP(int, unshare, int flags)
     return result;
 }
 
-/* All five arguments are passed on, as prctl(2) of the C library does, and
- * those printed that strace prints: a signal, or four numbers. */
+/* Pass all five arguments on, as the C library does. Print those that strace
+ * prints: a signal, or four numbers. */
 WRAP(int, prctl, int option, ...)
 {
     struct line line = {.length = 0};
@@ -459,7 +459,7 @@ WRAP(int, mount_setattr, int dirfd, const char *path, unsigned int flags,
         add_flags(&line, setattr_flags, flags);
         add(&line, ", {attr_set=");
         add_flags(&line, mount_attrs, (unsigned long)attr->attr_set);
-        /* strace has no name for a propagation of 0, "leave it". */
+        /* strace has no name for a propagation of 0, "unchanged". */
         add(&line, ", attr_clr=%lu, propagation=%lu%s, userns_fd=%lu}, %zu",
             (unsigned long)attr->attr_clr, (unsigned long)attr->propagation,
             attr->propagation ? "" : " /* MS_??? */",
@@ -521,7 +521,8 @@ WRAP(pid_t, setsid, void)
     return result;
 }
 
-/* Of the two, only what the stages ask for: no groups, a new keyring. */
+/* These two print only the arguments that the stages use: no groups, and a new
+ * keyring. */
 WRAP(int, setgroups, size_t count, const gid_t *groups)
 {
     struct line line = {.length = 0};
@@ -552,7 +553,7 @@ WRAP(long, keyctl, int operation, const char *name)
     return result;
 }
 
-/* chdir(2) and chroot(2): one path, nothing else. */
+/* For chdir(2) and chroot(2), whose only argument is a path. */
 static int narrate_path(const char *call, const char *path, int result)
 {
     struct line line = {.length = 0};
@@ -575,8 +576,8 @@ WRAP(int, chroot, const char *path)
     return narrate_path("chroot", path, __real_chroot(path));
 }
 
-/* Of two system calls for the same, C libraries and architectures choose
- * differently. These two are made by the one that every architecture has. */
+/* Make these two by the system call that every architecture has. C libraries
+ * choose between mknod and mknodat, symlink and symlinkat. */
 WRAP(int, mknod, const char *path, mode_t mode, dev_t device)
 {
     struct line line = {.length = 0};
@@ -636,8 +637,7 @@ static void add_wait_status(struct line *line, const int *status)
     }
 }
 
-/* Narrated when it returns a child: polling with WNOHANG is not worth a line.
- */
+/* Print the call only if it returns a child, not each poll with WNOHANG. */
 WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
 {
     struct line line = {.length = 0};
@@ -652,8 +652,8 @@ WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
     return result;
 }
 
-/* This call does not return when it succeeds, so it is narrated before, and
- * without a result. A failure is reported by exec_command(). */
+/* Print the call before making it, without a result, because it does not return
+ * if it succeeds. execute() reports a failure. */
 WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
 {
     struct line line = {.length = 0};

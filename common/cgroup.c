@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Directories of ours are in one of this name. Each is called by the PID of
+/* The directory that has the containers' cgroups, each named after the PID of
  * the parent that made it. */
 #define NAME        "mini-container"
 
@@ -28,9 +28,9 @@
 
 enum { TRIES = 100, TRY_MS = 10, OPEN_DIRECTORIES = 8 };
 
-static struct cgroup *made; /* all hierarchies, once a cgroup is made */
+static struct cgroup *made; /* the list of hierarchies; NULL: no cgroup made */
 
-/* Whether WORD is in LIST, which commas, spaces or a newline divide. */
+/* Returns whether WORD is in LIST, divided by commas or spaces. */
 static bool has_word(const char *list, const char *word)
 {
     size_t length = strlen(word);
@@ -41,8 +41,9 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* Takes one line of /proc/self/cgroup, "4:cpu,cpuacct:/a/b" for version 1,
- * "0::/a/b" for version 2. Returns NULL for one without controllers. */
+/* Parses a line of /proc/self/cgroup: "4:cpu,cpuacct:/a/b" in version 1,
+ * "0::/a/b" in version 2. Returns NULL for a named hierarchy of version 1,
+ * which has no controllers. */
 static struct cgroup *read_hierarchy(char *line)
 {
     char *controllers = strchr(line, ':') + 1;
@@ -60,8 +61,9 @@ static struct cgroup *read_hierarchy(char *line)
     return c;
 }
 
-/* A hierarchy may be mounted twice (Cilium mounts a second cgroup2, in /run):
- * the usual place counts, or else the first. */
+/* Takes M as C's mount if M mounts that hierarchy. A hierarchy can be mounted
+ * twice (Cilium mounts cgroup2 in /run): prefer the one in /sys/fs/cgroup, then
+ * the first. */
 static void take_mount(struct cgroup *c, const struct mntent *m)
 {
     bool v1 = c->version == 1;
@@ -75,9 +77,9 @@ static void take_mount(struct cgroup *c, const struct mntent *m)
     c->mount = xstrdup(m->mnt_dir);
 }
 
-/* Version 1: below our own cgroup, or at the top if it is not in this mount.
- * Version 2: always at the top. Below a cgroup that has processes, the kernel
- * allows no controllers, and what others made is theirs to manage. */
+/* Version 1: below the caller's cgroup, or at the top if this mount does not
+ * show that cgroup. Version 2: always at the top. A cgroup with processes
+ * passes no controllers on, and other cgroups belong to their managers. */
 static void choose_parent(struct cgroup *c)
 {
     char *own = xasprintf("%s%s", c->mount, c->path);
@@ -151,9 +153,9 @@ static bool write_in(const char *directory, const char *file, const char *text)
 
 static enum task { FIND_PROCESS, REMOVE, KILL_AND_REMOVE } task;
 
-/* nftw(3) calls this for each file of a cgroup, then for its directory, and
- * goes on while 0 is returned. A process that is not in our PID namespace
- * stands there as 0. */
+/* For nftw(3), which calls this for each file of a cgroup and then for its
+ * directory, and stops at a result other than 0. In cgroup.procs, a process of
+ * another PID namespace has the PID 0. */
 static int visit(const char *path, const struct stat *st, int type,
                  struct FTW *at)
 {
@@ -174,14 +176,16 @@ static int visit(const char *path, const struct stat *st, int type,
     return task == FIND_PROCESS && found;
 }
 
-/* The container may have made cgroups in its own. */
+/* Visits DIRECTORY and all cgroups below it, which the container may have made.
+ */
 static int walk(const char *directory, enum task what)
 {
     task = what;
     return nftw(directory, visit, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Whether the parent that made the directory NAME is alive. */
+/* Returns whether the directory NAME is in use: the process after whose PID it
+ * is named is alive, or NAME is no PID. */
 static bool has_owner(const char *name)
 {
     pid_t pid = (pid_t)strtol(name, NULL, 10);
@@ -225,10 +229,10 @@ static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
     return NULL;
 }
 
-/* Another parent that leaves may remove mini-container while it is empty: it is
- * gone then (ENOENT), or about to go (ENODEV). A directory that has our PID and
- * processes belongs to a container that survived its parent, or to another PID
- * namespace. */
+/* Another parent removes mini-container when it is empty. mkdir then fails with
+ * ENOENT (removed) or ENODEV (being removed), so make mini-container again. A
+ * directory that already has this PID's name contains processes of another PID
+ * namespace or of a container that survived its parent: append a number. */
 static void make_directory(struct cgroup *c)
 {
     char *path = xasprintf("%s/%d", c->parent, getpid());
@@ -248,9 +252,9 @@ static void make_directory(struct cgroup *c)
         die("cgroup %s", path);
 }
 
-/* Version 2: each directory passes on to those in it what it has enabled. That
- * is written even where it is enabled already: another parent may be at it, and
- * then the write waits until the files are there. */
+/* Version 2: enables CONTROLLER for the cgroups in DIRECTORY. Write even if it
+ * is enabled already: while another parent enables it, the write waits until
+ * the controller's files exist. */
 static void enable_controller(const char *directory, const char *controller)
 {
     char *plus = xasprintf("+%s", controller);
@@ -309,7 +313,7 @@ void write_limit(const struct cgroup *cgroup, const struct limit *limit,
         die("cgroup %s/%s", cgroup->directory, file);
     if (!written && !limit->optional)
         fail(EXIT_SETUP,
-             "this kernel was built without it; cpu needs CONFIG_CFS_BANDWIDTH",
+             "this kernel lacks that limit; cpu needs CONFIG_CFS_BANDWIDTH",
              "cgroup %s: no file %s", cgroup->directory, file);
     free(whole);
 }
@@ -336,13 +340,15 @@ const char *cgroup_mount_point(const struct cgroup *all,
     return path;
 }
 
+/* Returns the number in FILE, or with a KEY the number of its `KEY N` line; -1
+ * if there is none. */
 static long long read_cgroup(const struct cgroup *cgroup, const char *file,
                              const char *key)
 {
     char *text = read_in(cgroup->directory, file), *at = text;
     long long number = -1;
 
-    /* "oom_kill 1": at the beginning of a line, with a space behind it. */
+    /* A key stands at the beginning of a line, before a space. */
     while (at && key && (at = strstr(at, key))) {
         if ((at == text || at[-1] == '\n') && at[strlen(key)] == ' ') {
             at += strlen(key);
@@ -356,8 +362,8 @@ static long long read_cgroup(const struct cgroup *cgroup, const char *file,
     return number;
 }
 
-/* The files to report, for version 1 and version 2. A keyed file holds lines
- * with a word and a number, the others a single number. */
+/* Counters reported at exit. A keyed file holds `WORD N` lines, the others hold
+ * a single number. */
 static const struct counter {
     const char *controller, *v1_file, *v2_file, *word, *meaning;
 } counters[] = {
@@ -392,7 +398,7 @@ void report_cgroups(const struct container *container)
             warn("%s killed by the kernel: out of memory (limit %s)",
                  command_status == EXIT_SIGNAL + SIGKILL
                      ? "COMMAND was"
-                     : "COMMAND went on, another process was",
+                     : "COMMAND survived, another process was",
                  container->options.memory_text);
     }
     if (*comma)
@@ -400,8 +406,8 @@ void report_cgroups(const struct container *container)
     free(line);
 }
 
-/* The container's processes are dead by now. What still lives in its cgroup
- * was put there from outside. */
+/* The container's processes have ended. Kill those that were moved into its
+ * cgroup from outside. */
 static void remove_own(const struct cgroup *c)
 {
     for (int n = 0; rmdir(c->directory) == -1 && errno != ENOENT; n++) {

@@ -26,16 +26,17 @@
 
 enum { STOP_GRACE_MS = 3000 };
 
-static sigset_t held;      /* what the parent reads from a signalfd */
-static mode_t file_mask;   /* COMMAND gets it back */
-static long long deadline; /* of a container that was told to stop; 0: none */
+static sigset_t held;      /* signals that the parent reads from a signalfd */
+static mode_t file_mask;   /* the caller's umask, for COMMAND */
+static long long deadline; /* of the grace time after SIGTERM, in ms; 0: none */
 
-/* What it points to is needed to the end, and reachable to the end: a leak
- * checker looks when main has returned. */
+/* Static, so that a leak checker can still reach its data after main returns.
+ */
 static struct container prepared = {.channel = {-1, -1}};
 
-/* Any signal would kill a parent that has a bridge to remove. SIGCHLD is
- * wanted from a caller that ignores it as well, but not when a child stops. */
+/* Block signals, because the default action of most would kill a parent that
+ * still has to clean up. Reset SIGCHLD first: with SIGCHLD ignored, the kernel
+ * would reap the child and its status would be lost. */
 static void hold_signals(void)
 {
     struct sigaction child = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
@@ -51,16 +52,28 @@ static void hold_signals(void)
         die("sigprocmask");
 }
 
+/* Kills the container before the parent exits, so that its cgroup is empty and
+ * can be removed. */
+static void end_container(void)
+{
+    pid_t pid = prepared.pid;
+
+    prepared.pid = 0;
+    if (pid > 0 && kill(pid, SIGKILL) == 0)
+        waitpid(pid, NULL, 0);
+}
+
 struct container *prepare_container(int stage, int argc, char *argv[])
 {
     prepared.options = parse_options(stage, argc, argv);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, prepared.channel))
         die("socketpair");
     if (prepared.channel[0] <= STDERR_FILENO)
-        fail(EXIT_SETUP, "./run </dev/null instead of <&-",
+        fail(EXIT_SETUP, "redirect with </dev/null instead of <&-",
              "standard input, output and error must be open");
     hold_signals();
-    file_mask = umask(0); /* modes are meant as they are written */
+    file_mask = umask(0); /* later modes apply as written */
+    undo_at_failure = end_container;
     return &prepared;
 }
 
@@ -80,9 +93,9 @@ void wait_for_parent(struct container *container)
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
         die("sigprocmask");
-    /* The parent keeps its end open as long as it lives. Once our copy of it is
-     * closed, a dead parent means end of file; and if it died after it had
-     * sent the byte, the end is seen behind the byte. */
+    /* Close the container's copy of the parent's end. The parent then holds the
+     * only one, and its death means end of file. A parent that died after it
+     * had sent the byte leaves end of file behind the byte, so poll for it. */
     close(container->channel[1]);
     ssize_t n = read(container->channel[0], &byte, 1);
     int ended = n == 1 ? poll(&end, 1, 0) : 1;
@@ -93,8 +106,8 @@ void wait_for_parent(struct container *container)
     narrate_held();
 }
 
-/* The C library keeps two signals for itself and refuses to change them, but
- * the kernel hands them on like the others. All zero is SIG_DFL. */
+/* Use the system call: sigaction(2) of the C library refuses to change the two
+ * signals that the library reserves. An action of zeros is SIG_DFL. */
 void reset_signals(void)
 {
     const long action[8] = {0};
@@ -124,17 +137,7 @@ void release_container(const struct container *container)
         die("write to the container's socket");
 }
 
-void end_container(void)
-{
-    pid_t pid = prepared.pid;
-
-    prepared.pid = 0;
-    if (pid > 0 && kill(pid, SIGKILL) == 0)
-        waitpid(pid, NULL, 0);
-}
-
-/* Returns the mask in line NAME of a /proc/PID/status, bit N-1 for signal N.
- */
+/* Returns the mask in line NAME of a /proc/PID/status: bit N-1 is signal N. */
 static unsigned long long signal_mask(const char *status, const char *name)
 {
     const char *line = status ? strstr(status, name) : NULL;
@@ -142,7 +145,7 @@ static unsigned long long signal_mask(const char *status, const char *name)
     return line ? strtoull(line + strlen(name), NULL, 16) : 0;
 }
 
-/* Whether the process waits in sigwait(3). As long as it does, /proc shows the
+/* Returns whether the process waits in sigwait(3). Meanwhile, /proc shows the
  * signals that it waits for as not blocked. */
 static bool is_in_sigwait(void)
 {
@@ -155,8 +158,8 @@ static bool is_in_sigwait(void)
     return found;
 }
 
-/* Whether the process has a use for SIGNAL: a handler, or it ignores it, or
- * blocks it to take it by sigwait(3) or a signalfd(2). */
+/* Returns whether the process handles SIGNAL, ignores it, or blocks it to read
+ * it by sigwait(3) or signalfd(2). */
 static bool is_wanted(const char *status, int signal)
 {
     unsigned long long wanted = signal_mask(status, "\nSigCgt:") |
@@ -166,8 +169,8 @@ static bool is_wanted(const char *status, int signal)
     return wanted & 1ULL << (signal - 1);
 }
 
-/* Whether it is the first process of a PID namespace: NSpid: has two numbers,
- * the last of them 1. */
+/* Returns whether STATUS is that of a PID namespace's first process. Its line
+ * NSpid: has two PIDs, and the last one is 1. */
 static bool is_first(const char *status)
 {
     const char *line = status ? strstr(status, "\nNSpid:") : NULL;
@@ -179,8 +182,8 @@ static bool is_first(const char *status)
     return end && end[-1] == '1' && (end[-2] == '\t' || end[-2] == ' ');
 }
 
-/* Whether SIGNAL has no effect on the container's first process: for SIGTSTP
- * that it does not control jobs, for others that the kernel drops it. */
+/* Returns whether SIGNAL has no effect on the container's first process: the
+ * kernel drops it, or it is SIGTSTP and the process does no job control. */
 static bool is_dropped(int signal)
 {
     char *path = xasprintf("/proc/%d/status", prepared.pid);
@@ -206,16 +209,17 @@ static void kill_dropped(int signal)
     kill_container();
 }
 
-/* Before setsid(2) the container's first process has no group of its own. */
+/* Signal the process alone before its setsid(2), which makes its group. */
 static void kill_group(pid_t group, int signal)
 {
     if (kill(-group, signal) == -1)
         kill(group, signal);
 }
 
-/* Ctrl-Z. Stops the container, which from outside cannot be refused, then this
- * process with its whole job, JOB, or alone, and goes on once it is continued.
- * A job that no shell controls is not stopped: the kernel drops SIGTSTP. */
+/* Handles Ctrl-Z. Stops the container by SIGSTOP, which PID 1 cannot refuse
+ * from outside its namespace, then sends SIGTSTP to JOB: 0, the whole job, or
+ * this process alone. Continues the container when this process is continued.
+ * The kernel drops SIGTSTP if no shell controls the job. */
 static void stop(pid_t job)
 {
     sigset_t stops;
@@ -253,12 +257,12 @@ static long long now_ms(void)
 
 static void forward(int signal, int code)
 {
-    /* From a key: it is meant for all of the foreground, as in a session. */
+    /* A key sent this signal (SI_KERNEL), for the whole foreground group. */
     bool key = code == SI_KERNEL && (signal == SIGINT || signal == SIGQUIT);
     pid_t group = key ? terminal_foreground(prepared.pid) : prepared.pid;
 
     if (deadline && (signal == SIGTERM || signal == SIGINT)) {
-        narrate_note("told to stop once more: no more grace");
+        narrate_note("second signal to stop: killing the container now");
         kill_container();
         return;
     }
@@ -272,7 +276,8 @@ static void forward(int signal, int code)
         deadline = now_ms() + STOP_GRACE_MS;
 }
 
-/* Returns whether the container has ended; *STATUS is then its wait status. */
+/* Returns whether the container has ended, and then its wait status in *STATUS.
+ */
 static bool take_signal(int signals, int *status)
 {
     struct signalfd_siginfo info;
@@ -309,7 +314,8 @@ static bool take_signal(int signals, int *status)
     }
 }
 
-/* In milliseconds; -1: forever. */
+/* Returns the shorter of TIMEOUT (milliseconds, -1: none) and the time left
+ * until AT (0: none). */
 static int sooner(int timeout, long long at)
 {
     long long left = at ? at - now_ms() : -1;
@@ -332,12 +338,13 @@ int wait_for_container(struct container *container)
     do {
         relay_terminal(fds + 2, judge_key);
         if (deadline && now_ms() >= deadline) {
-            narrate_note("still there after %d seconds", STOP_GRACE_MS / 1000);
+            narrate_note("still running after %d seconds: killing it",
+                         STOP_GRACE_MS / 1000);
             kill_container();
             deadline = 0;
         }
         int timeout = watch_terminal(fds + 2);
-        /* A failure, for want of memory, is no reason to end the container. */
+        /* Ignore a failure for lack of memory: the container can go on. */
         if (poll(fds, 2 + TERMINAL_FDS, sooner(timeout, deadline)) > 0 &&
             fds[1].revents) {
             receive_terminal(prepared.channel[1], pid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the parent on the host and the first process of the container share:
- * start, wait for each other, pass signals on, end.
+ * Joins the parent on the host and the container's first process: start, wait
+ * for each other, forward signals, end.
  */
 #ifndef COMMON_CONTAINER_H
 #define COMMON_CONTAINER_H
@@ -10,59 +10,57 @@
 
 #include <sys/types.h>
 
-/* Handed to the child of clone(2), which gets a copy of it. */
+/* clone(2) gives the child a copy of this. */
 struct container {
     struct options options;
-    struct cgroup *cgroups; /* from stage 6: what this machine mounts */
-    int channel[2]; /* sockets: [0] is the container's, [1] the parent's */
-    pid_t pid;      /* in the parent: its first process; 0: there is none */
+    struct cgroup *cgroups; /* from stage 6: all mounted hierarchies */
+    int channel[2];         /* sockets: [0] the container's, [1] the parent's */
+    pid_t pid; /* in the parent: the container's first process; 0: none */
 };
 
-/* Parses the command line of stage STAGE (see options.h), from stage 6 on finds
- * the cgroups and removes what a killed run left of them, opens the sockets and
- * holds back all signals, so that none is lost between clone(2) and
- * wait_for_container(), and none kills a parent that has to clean up. Those
- * that the caller ignores stay ignored. Dies on failure. */
+/* Parses the command line of stage STAGE (see options.h), opens the sockets and
+ * blocks all signals except those that the caller ignores. Blocked signals wait
+ * for wait_for_container(): none is lost, and none kills a parent that has to
+ * clean up. From stage 6 on, also finds the cgroup hierarchies and removes
+ * stale cgroups. Dies on failure. */
 struct container *prepare_container(int stage, int argc, char *argv[]);
 
-/* In the container, first of all: returns ARGUMENT, which clone(2) was given.
- * From here on, a failure ends this process and not its parent. */
+/* In the container, first of all: marks this process as the container, so that
+ * a failure ends it by _exit(2). Returns ARGUMENT, the last argument of
+ * clone(2). */
 struct container *enter_container(void *argument);
 
-/* In the container: blocks until the parent calls release_container(). Ends
- * the process if the parent died before that. No signal is blocked from here
- * on. See socketpair(2). */
+/* In the container: unblocks all signals, then blocks until the parent calls
+ * release_container(). Ends the process if the parent has died. Dies on
+ * failure. See socketpair(2). */
 void wait_for_parent(struct container *container);
 
-/* In the container: gives all signals their default action, whatever the caller
- * ignores. See execve(2) and signal(7). */
+/* In the container: gives every signal its default action. An ignored signal
+ * would stay ignored across execve(2). See signal(7). */
 void reset_signals(void);
 
-/* In the container: moves its socket to the descriptor behind the standard
- * ones, for a stage that closes all others, and returns that. */
+/* In the container: moves its socket to descriptor 3 and returns that number.
+ * The stage can then close all descriptors above it. Dies on failure. */
 unsigned int keep_channel(struct container *container);
 
-/* In the container: where the caller has a terminal, gives COMMAND one of its
- * own, see give_terminal(). Returns whether it did. */
+/* In the container: gives COMMAND a terminal of its own if the caller has one,
+ * see give_terminal(). Returns whether it did. */
 bool open_terminal(const struct container *container);
 
-/* In the parent: the container may go on. */
+/* In the parent: ends the container's wait_for_parent(). Dies on failure. */
 void release_container(const struct container *container);
 
-/* In the parent, when it fails: kills the container, if there is one, and waits
- * until it is gone, so that its cgroup can be removed. */
-void end_container(void);
-
-/* In the parent: relays the container's terminal, forwards signals to it
- * and waits for its end. SIGTERM means stop: it is followed by SIGKILL after a
- * grace time. A signal that PID 1 of a PID namespace neither handles, ignores
- * nor blocks is dropped by the kernel; the container is then killed as the
- * signal's default action would have done. Returns the exit status for the
- * parent: COMMAND's own, or 128 + N if signal N killed it. See signalfd(2),
- * waitpid(2), pid_namespaces(7). */
+/* In the parent: relays the terminal and forwards signals until the container
+ * ends. Returns the exit status for the parent: COMMAND's own, or 128 + N if
+ * signal N killed it. Dies on failure.
+ *
+ * The kernel drops a signal that PID 1 of a PID namespace neither handles,
+ * ignores nor blocks; the parent then kills the container. SIGTERM means stop:
+ * SIGKILL follows after a grace time. See signalfd(2), waitpid(2),
+ * pid_namespaces(7). */
 int wait_for_container(struct container *container);
 
-/* In the container: gives COMMAND the caller's umask and becomes COMMAND, see
+/* In the container: restores the caller's umask and executes COMMAND, see
  * execute(). */
 _Noreturn void exec_command(char *command[]);
 

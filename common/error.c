@@ -2,9 +2,6 @@
 #define _GNU_SOURCE
 #include "error.h"
 
-#include "container.h"
-#include "narrate.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,9 +13,12 @@ char program_name[16] = "container";
 bool in_container;
 const char *line_end = "\n";
 int command_status = -1;
+void (*before_message)(void);
+void (*undo_at_failure)(void);
 
-/* One write(2) a message, so that two processes never share a line. What fails
- * in the set-up may fail again at the end: the same message is not repeated. */
+/* Prints a message by one write(2), so that two processes never share a line.
+ * Skips a message equal to the last one: a call that fails in the set-up may
+ * fail again in the cleaning up. */
 static void print_message(const char *format, va_list args, const char *reason,
                           const char *hint)
     __attribute__((format(printf, 1, 0)));
@@ -42,7 +42,8 @@ static _Noreturn void end(int status)
 {
     if (in_container)
         _exit(status);
-    end_container();
+    if (undo_at_failure)
+        undo_at_failure();
     exit(command_status == -1 ? status : command_status);
 }
 
@@ -52,10 +53,11 @@ void die(const char *format, ...)
     char call[32];
     va_list args;
 
-    /* "mount %s" is about mount: the hint is looked up by the first word. */
+    /* The call is the first word: "mount" of "mount %s". */
     snprintf(call, sizeof(call), "%.*s", (int)strcspn(format, " :"), format);
     va_start(args, format);
-    narrate_failure();
+    if (before_message)
+        before_message();
     print_message(format, args, strerror(error), hint_for(call, error));
     va_end(args);
     end(EXIT_SETUP);
@@ -66,7 +68,8 @@ void fail(int status, const char *hint, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    narrate_failure();
+    if (before_message)
+        before_message();
     print_message(format, args, NULL, hint);
     va_end(args);
     end(status);

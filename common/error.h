@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * How a stage ends when something fails: one message, a hint where the reader
- * could be stuck, and the exit status that says whose failure it was.
+ * Ends a stage when something fails: prints one message and, for known causes,
+ * a hint, and exits with a status that says whose failure it was.
  */
 #ifndef COMMON_ERROR_H
 #define COMMON_ERROR_H
 
 #include <stdbool.h>
 
-/* Exit statuses, the ones that docker run and the shells use. */
+/* Exit statuses, the same as those of docker run and the shells. */
 enum {
     EXIT_SETUP = 125,      /* the container could not be set up */
     EXIT_CANNOT_RUN = 126, /* COMMAND exists, but cannot be executed */
@@ -16,38 +16,41 @@ enum {
     EXIT_SIGNAL = 128      /* + N: signal N killed COMMAND */
 };
 
-/* The name that messages begin with: "stage02". parse_options() sets it. */
+/* The first word of every message: "stage02". parse_options() sets it. */
 extern char program_name[16];
 
-/* True in the cloned child, from its first instruction on. */
+/* True in the child of clone(2), from enter_container() on. */
 extern bool in_container;
 
-/* What ends a line on standard error: "\r\n" while the terminal is raw. */
+/* Ends a line on standard error: "\r\n" while the terminal is raw. */
 extern const char *line_end;
 
-/* COMMAND's exit status, once it is known; before that -1. It is what the
- * process then ends with, also if something fails while the parent cleans up.
- */
+/* COMMAND's exit status; -1 before it is known. Once known, it is the status of
+ * the process, even if the cleaning up fails. */
 extern int command_status;
 
-/* Prints "stage02: MESSAGE: strerror(errno)", then a hint if hints.c knows one
- * for this call and errno, and ends the process with status 125. The first
- * word of MESSAGE is the call or option that failed, the rest its object.
- * In the container it ends by _exit(2): the child of clone(2) must not run the
- * exit handlers of its parent, of which it has a copy. See errno(3). */
+/* Functions that die() and fail() call, NULL for none. Other files register
+ * them here, so that error.c depends on no other file. */
+extern void (*before_message)(void);  /* keeps errno; in both processes */
+extern void (*undo_at_failure)(void); /* before exit(3); only in the parent */
+
+/* Prints "stage02: MESSAGE: strerror(errno)" and the hint for this call and
+ * errno, if hints.c has one, and ends the process with status 125. The first
+ * word of MESSAGE is the call or option that failed, the rest is its object.
+ * In the container, ends the process by _exit(2): the child of clone(2) has
+ * copies of its parent's exit handlers and must not run them. See errno(3). */
 void die(const char *format, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 
-/* The same with a status and hint (NULL: none) of the caller's choice, and
- * without errno. */
+/* The same, with STATUS and HINT (NULL: none) given, and without errno. */
 void fail(int status, const char *hint, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 
 /* Prints "stage02: MESSAGE" to standard error and returns. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The hint for a failure: CALL is the first word of the message, ERROR the
- * errno. Returns a string that must not be freed, or NULL. */
+/* Returns the hint for a failure of CALL with ERROR, an errno, or NULL. The
+ * string is static. Defined in hints.c. */
 const char *hint_for(const char *call, int error);
 
 #endif

@@ -19,9 +19,9 @@ struct volume etc_files[] = {
     {.target = NULL},
 };
 
-/* Whether a line of resolv.conf names a server; *REACHABLE: by a container with
- * a network of its own, in which loopback is the container itself and IPv6 has
- * no route. */
+/* Returns whether LINE of resolv.conf names a server. *REACHABLE: whether a
+ * container with its own network reaches that server. There, loopback is the
+ * container itself, and IPv6 has no route. */
 static bool is_nameserver(const char *line, bool *reachable)
 {
     size_t word = strlen("nameserver");
@@ -35,8 +35,8 @@ static bool is_nameserver(const char *line, bool *reachable)
     return true;
 }
 
-/* Returns the file at PATH less its unreachable servers, or NULL if there is no
- * such file or no server is left in it. */
+/* Returns the text of PATH without its unreachable servers, or NULL if the file
+ * does not exist or no server is left. */
 static char *usable_servers(const char *path)
 {
     char *text = read_file(path);

@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a container is told about itself: three files in /etc, and its
- * environment variables.
+ * Tells a container about itself: three files in /etc, and the environment.
  */
 #ifndef COMMON_ETC_H
 #define COMMON_ETC_H
 
 #include "options.h"
 
-/* Three volumes: where write_etc_files() leaves its files, and where they
- * belong in the container. A row without a target is the last. */
+/* The files of write_etc_files() and their targets in the container. A row with
+ * a NULL target ends the list. */
 extern struct volume etc_files[];
 
-/* Writes their sources:
+/* Writes the sources of etc_files:
+ *
  *   hosts        localhost, and HOSTNAME at ADDRESS; see hosts(5)
  *   hostname     HOSTNAME; see hostname(5)
- *   resolv.conf  the host's. With an ADDRESS other than a loopback one, less
- * the name servers that a network of the container's own does not reach:
- * loopback and IPv6. If none is left, those that systemd-resolved asks are
- * taken, or else, as Docker does, Google's public ones; see resolv.conf(5) To
- * be called while the host's /etc can be read. Dies on failure. */
+ *   resolv.conf  the host's; see resolv.conf(5)
+ *
+ * With a loopback ADDRESS the container shares the host's network, and
+ * resolv.conf is copied as it is. Otherwise its loopback and IPv6 name servers
+ * are out of reach and are left out. If no name server remains, takes those of
+ * systemd-resolved or else, as Docker does, Google's. Call this while the
+ * host's /etc is readable. Dies on failure. */
 void write_etc_files(const char *hostname, const char *address);
 
-/* Replaces the whole environment: PATH, HOME, HOSTNAME, ENV (the file that an
- * interactive sh reads, for its prompt), TERM if standard input is a terminal,
- * then the variables of --env. Dies on failure. See environ(7). */
+/* Replaces the whole environment by PATH, HOME, HOSTNAME, ENV (the file that an
+ * interactive sh reads; it sets the prompt), TERM if standard input is a
+ * terminal, and the variables of --env. Dies on failure. See environ(7). */
 void replace_environment(const struct options *options);
 
 #endif

@@ -13,8 +13,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* For EACCES, which has four causes. access(2) cannot tell them apart: on a
- * noexec mount it fails as well. */
+/* Tells apart the four causes of EACCES. access(2) cannot: it also fails on a
+ * noexec mount. */
 static const char *access_hint(const char *path)
 {
     struct stat st;
@@ -23,12 +23,12 @@ static const char *access_hint(const char *path)
     if (stat(path, &st) == -1 || statvfs(path, &fs) == -1)
         return NULL;
     if (S_ISDIR(st.st_mode))
-        return "that is a directory";
+        return "it is a directory";
     if (fs.f_flag & ST_NOEXEC)
         return "its file system is mounted noexec";
     if (st.st_mode & 0111)
-        return "the interpreter it names, in its first line or as its dynamic "
-               "linker, cannot be executed";
+        return "its interpreter (first line, or dynamic linker) cannot be "
+               "executed";
     return "chmod +x makes a file executable";
 }
 
@@ -36,21 +36,23 @@ static const char *reason_hint(const char *path, int error)
 {
     switch (error) {
     case ENOEXEC:
-        return "a program for another architecture, or a script without #!";
+        return "it is a program for another architecture, or a script without "
+               "#!";
     case ENOENT:
     case ENOTDIR:
-        return "the interpreter it names, in its first line or as its dynamic "
-               "linker, does not exist in the container";
+        return "its interpreter (first line, or dynamic linker) does not exist "
+               "in the container";
     case EACCES:
         return access_hint(path);
     case E2BIG:
-        return "arguments and environment are too long: getconf ARG_MAX";
+        return "arguments and environment are too long: see getconf ARG_MAX";
     default:
         return NULL;
     }
 }
 
-/* Nothing was executed: was there a file at all? Returns if not. */
+/* Reports that PATH exists and cannot be executed. Returns if it does not
+ * exist. */
 static void report_existing(const char *path, int error)
 {
     if (access(path, F_OK) == -1)
@@ -59,7 +61,8 @@ static void report_existing(const char *path, int error)
          strerror(error));
 }
 
-/* Calls TRY with each path that COMMAND may mean, in the order of PATH. */
+/* Calls TRY with each path of NAME: one for each entry of PATH, in order, or
+ * NAME itself if it contains a slash. */
 static void for_each_path(const char *name, char *command[],
                           void (*try)(const char *path, char *command[]))
 {
@@ -73,7 +76,7 @@ static void for_each_path(const char *name, char *command[],
     for (path = path ? path : "/bin:/usr/bin"; *name && path; path++) {
         int length = (int)strcspn(path, ":");
 
-        /* An empty entry means the current directory. */
+        /* An empty entry is the current directory. */
         if (snprintf(file, sizeof(file), "%.*s%s%s", length, path,
                      length ? "/" : "", name) < (int)sizeof(file))
             try(file, command);
@@ -83,7 +86,7 @@ static void for_each_path(const char *name, char *command[],
     }
 }
 
-/* Returns if PATH cannot be executed, and another one may be better. */
+/* Executes PATH. Returns if a later entry of PATH may have the command. */
 static void try_exec(const char *path, char *command[])
 {
     execve(path, command, environ);
@@ -91,7 +94,7 @@ static void try_exec(const char *path, char *command[])
         report_existing(path, errno);
 }
 
-/* The same again, to say why none was executed. */
+/* Executes PATH once more, after all entries failed, and reports why. */
 static void try_explain(const char *path, char *command[])
 {
     execve(path, command, environ);

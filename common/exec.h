@@ -2,9 +2,9 @@
 #ifndef COMMON_EXEC_H
 #define COMMON_EXEC_H
 
-/* Replaces the process by COMMAND, looked up in PATH as execvp(3) does, except
- * that a file which the kernel does not execute is not given to a shell. Does
- * not return: status 127 if there is no such command, 126 if there is one that
+/* Replaces the process by COMMAND, an array that ends with NULL. Looks it up in
+ * PATH as execvp(3) does, but never hands a file to a shell. Does not return:
+ * on failure, ends with status 127 if COMMAND does not exist and 126 if it
  * cannot be executed. See execve(2). */
 _Noreturn void execute(char *command[]);
 

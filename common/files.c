@@ -25,7 +25,7 @@ char *read_file(const char *path)
     char *text = xmalloc(size);
     ssize_t n = -1;
 
-    /* Files of /proc have no size that could be asked for: read to the end. */
+    /* stat(2) shows no size for files of /proc, so read to the end. */
     while (fd != -1 && (n = read(fd, text + used, size - used - 1)) > 0) {
         used += (size_t)n;
         if (used + 1 < size)
@@ -64,9 +64,9 @@ void write_file(const char *path, const char *text)
     close(fd);
 }
 
-/* A symbolic link to nothing (Ubuntu's /etc/resolv.conf, say) can be mounted
- * on once what it names exists. Returns that path, to be freed; NULL if PATH
- * is no symbolic link. */
+/* Returns the target of the symbolic link PATH, to be freed, or NULL if PATH is
+ * not a link. A dangling link (Ubuntu's /etc/resolv.conf) becomes a mount point
+ * once its target exists. */
 static char *follow_link(const char *path)
 {
     char link[PATH_MAX];
@@ -116,13 +116,14 @@ void make_mount_point(const char *path, bool directory)
         make_missing(current, directory);
     else if (S_ISDIR(st.st_mode) != directory)
         fail(EXIT_SETUP,
-             "a directory can be mounted on a directory only, a file on a file",
+             "mount a directory on a directory, and a file on a file",
              "mount point %s: %s", path,
              strerror(directory ? ENOTDIR : EISDIR));
     free(current);
 }
 
-/* Adds PATH, if it exists, to an array that ends with NULL. */
+/* Appends PATH, if it exists, to an array that ends with NULL. Frees PATH if
+ * not. */
 static char **add_existing(char **found, char *path)
 {
     size_t count = 0;
@@ -170,8 +171,8 @@ char **existing_paths(const char *names)
     return found;
 }
 
-/* The system call getcwd(2) writes "(unreachable)" before a path that does not
- * lead to the root; getcwd(3) would not return such a path. */
+/* Use the system call: it puts "(unreachable)" before a path outside the root,
+ * where getcwd(3) fails. */
 void enter_workdir(const char *path)
 {
     char now[PATH_MAX] = "";
@@ -180,8 +181,8 @@ void enter_workdir(const char *path)
         die("chdir %s", path);
     if (syscall(SYS_getcwd, now, sizeof(now)) == -1 || now[0] != '/')
         fail(EXIT_SETUP,
-             "--workdir must not lead out through /proc/self/fd or a link",
-             "the working directory is not in the container");
+             "--workdir must not lead outside through /proc/self/fd or a link",
+             "the working directory is outside the container");
 }
 
 bool is_directory(int fd)

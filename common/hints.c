@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * What to try when a call fails: one row a known cause, the first that fits
- * is printed. errno says what the kernel refused, the hint says why people
- * usually meet that and what to type.
+ * The hints for failed calls, one row for each known cause. A hint tells the
+ * usual cause of that errno and the command to type.
  */
 #define _GNU_SOURCE
 #include "error.h"
-#include "files.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,32 +23,36 @@ static bool inside_docker(void)
            access("/run/.containerenv", F_OK) == 0;
 }
 
-/* Ubuntu 23.10 and later: a process that made a user namespace is root in it,
- * but AppArmor takes every capability away. */
+/* On Ubuntu 23.10 and later, AppArmor takes all capabilities from a process
+ * that an unprivileged user made root of a user namespace. */
 static bool apparmor_restricts(void)
 {
-    char *text =
-        read_file("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-    bool restricts = text && text[0] == '1';
+    FILE *file =
+        fopen("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "re");
+    bool restricts = file && getc(file) == '1';
 
-    free(text);
+    if (file)
+        fclose(file);
     return restricts;
 }
 
-/* Its root has the capabilities of the namespaces that it made, and no others.
- */
+/* Root of a user namespace has capabilities only over the namespaces that this
+ * user namespace owns. The host's user namespace maps all 2^32 - 1 IDs. */
 static bool in_user_namespace(void)
 {
-    char *map = read_file("/proc/self/uid_map");
+    FILE *file = fopen("/proc/self/uid_map", "re");
     unsigned int inside = 0, outside = 0, count = ~0U;
-    int read = sscanf(map ? map : "", "%u %u %u", &inside, &outside, &count);
+    int found = 0;
 
-    free(map);
-    return read == 3 && count != ~0U;
+    if (file) {
+        found = fscanf(file, "%u %u %u", &inside, &outside, &count);
+        fclose(file);
+    }
+    return found == 3 && count != ~0U;
 }
 
-#define REAL_ROOT                                                          \
-    "the root of a user namespace (unshare -r) is not the host's: run as " \
+#define REAL_ROOT                                                            \
+    "root of a user namespace (unshare -r) is not root of the host: run as " \
     "the real root, sudo ./run"
 
 static const struct hint {
@@ -62,20 +63,21 @@ static const struct hint {
 } hints[] = {
     {"clone", EPERM, not_root, "creating namespaces needs root: sudo ./run"},
     {"clone", EPERM, inside_docker,
-     "Docker took CAP_SYS_ADMIN away: start it with docker run --privileged"},
+     "Docker drops CAP_SYS_ADMIN: start it with docker run --privileged"},
     {"clone", EPERM, apparmor_restricts,
      "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
      "real root, sudo ./run"},
     {"clone", EPERM, in_user_namespace, REAL_ROOT},
     {"clone", EPERM, NULL,
-     "this root has no CAP_SYS_ADMIN (see capsh --print): run where root is "
+     "root lacks CAP_SYS_ADMIN here (see capsh --print): run where root is "
      "not restricted"},
     {"clone", EINVAL, NULL,
-     "this kernel is built without one of these namespaces: ls /proc/self/ns"},
+     "this kernel lacks one of these namespaces: see ls /proc/self/ns"},
     {"clone", ENOSPC, NULL,
-     "a limit on namespaces is reached: sysctl user | grep namespaces"},
-    {"clone", EAGAIN, NULL, "too many processes: ulimit -u"},
-    {"clone", ENOMEM, NULL, "out of memory, or the PID namespace is gone"},
+     "a limit on namespaces is reached: see sysctl user | grep namespaces"},
+    {"clone", EAGAIN, NULL, "too many processes: see ulimit -u"},
+    {"clone", ENOMEM, NULL,
+     "out of memory, or PID 1 of this PID namespace has ended"},
     {"mount", EPERM, inside_docker,
      "Docker forbids mount: start it with docker run --privileged"},
     {"mount", EACCES, inside_docker,
@@ -84,40 +86,38 @@ static const struct hint {
     {"mount", EPERM, apparmor_restricts,
      "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
      "real root, sudo ./run"},
-    /* After pivot_root, there is no /proc that would tell. */
+    /* Unconditional: after pivot_root, uid_map cannot be read any more. */
     {"mount", EPERM, NULL, REAL_ROOT},
     {"mknod", EPERM, NULL, REAL_ROOT},
     {"mount", ENODEV, NULL,
-     "this kernel does not have that file system: cat /proc/filesystems"},
+     "this kernel lacks that file system: see cat /proc/filesystems"},
     {"mount", ENOSPC, NULL,
-     "too many mounts, not a full disk: sysctl fs.mount-max"},
+     "too many mounts, not a full disk: see sysctl fs.mount-max"},
     {"pivot_root", EINVAL, NULL,
-     "the current root is an initramfs, or a mount on the way is shared "
-     "(findmnt -o TARGET,PROPAGATION): make mounts private first, or use "
-     "--chroot"},
-    {"pivot_root", ENOSYS, NULL, "use --chroot"},
+     "the current root is an initramfs, or a mount above the new root is "
+     "shared (see findmnt -o TARGET,PROPAGATION): make mounts private first, "
+     "or use --chroot"},
+    {"pivot_root", ENOSYS, NULL, "this kernel lacks pivot_root: use --chroot"},
     {"pivot_root", EBUSY, NULL,
-     "the new root is the current one (--rootfs /), or it is no mount point"},
-    {"open_tree", ENOENT, NULL, "--volume takes a path that exists here"},
+     "the new root is the current one (--rootfs /), or is not a mount point"},
+    {"open_tree", ENOENT, NULL, "--volume expects SRC to exist on the host"},
     {"open_tree", ENOSYS, NULL, "this needs Linux 5.2 or later: uname -r"},
     {"mount_setattr", ENOSYS, NULL, "this needs Linux 5.12 or later: uname -r"},
     {"netlink", EPERM, not_root,
      "creating namespaces and links needs root: sudo ./run"},
     {"netlink", EPERM, in_user_namespace, REAL_ROOT},
     {"netlink", EPERM, NULL,
-     "this root has no CAP_NET_ADMIN: --network none or host does without"},
+     "root lacks CAP_NET_ADMIN here: use --network none or host"},
     {"netlink", EOPNOTSUPP, NULL,
-     "this kernel has no bridge or no veth: modprobe bridge veth; or --network "
+     "this kernel lacks bridge or veth: modprobe bridge veth, or use --network "
      "none"},
     {"netlink", EXFULL, NULL,
-     "a bridge has 1023 ports, one for each container: --network none does "
-     "without"},
+     "a bridge has 1023 ports, one for each container: use --network none"},
     {"lock", EACCES, not_root,
      "creating namespaces and links needs root: sudo ./run"},
     {"lock", EACCES, in_user_namespace, REAL_ROOT},
     {"sysctl", EROFS, NULL,
-     "/proc/sys is read-only, as in a container: --network none or host does "
-     "without"},
+     "/proc/sys is read-only, as in a container: use --network none or host"},
     {"cgroup", EROFS, NULL,
      "cgroups are read-only here, as in a container: run on the host itself, "
      "or docker run --privileged"},
@@ -125,12 +125,11 @@ static const struct hint {
     {"cgroup", EACCES, in_user_namespace, REAL_ROOT},
     {"cgroup", EACCES, NULL, "no write access to the cgroup file system"},
     {"cgroup", EBUSY, NULL,
-     "processes live in that cgroup, and version 2 then allows no controller "
-     "below it: inside Docker, docker run --cgroupns=host; or move them into a "
-     "cgroup below it"},
+     "that cgroup contains processes, so version 2 enables no controller in "
+     "it: inside Docker, use docker run --cgroupns=host; elsewhere, move the "
+     "processes into a cgroup below it"},
     {"cgroup", ENOENT, NULL,
-     "that controller is not passed on to this cgroup: see cgroup.controllers "
-     "there"},
+     "that cgroup does not have the controller: see its cgroup.controllers"},
     {"cgroup", EINVAL, NULL, "the kernel does not accept that value"},
     {"close_range", ENOSYS, NULL, "this needs Linux 5.9 or later: uname -r"},
 };

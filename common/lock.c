@@ -18,8 +18,8 @@ enum { SHORT_MS = 3, LONG_MS = 50, MESSAGE_MS = 1000, LIMIT_MS = 30000 };
 
 static int lock = -1;
 
-/* Opens the directory again each time: the holder may have removed the one that
- * was opened before, and another process may have made a new one. */
+/* Open the directory again each time. The holder may have removed the one that
+ * was open before, and another process may have made a new one. */
 static bool try_lock(int *waited)
 {
     static time_t holder_s;
@@ -35,9 +35,9 @@ static bool try_lock(int *waited)
     if (fd == -1 || fstat(fd, &st) == -1)
         die("lock %s", RUN_DIRECTORY);
     if (st.st_uid != 0 || st.st_mode & (S_IRWXG | S_IRWXO))
-        fail(EXIT_SETUP, "remove it: others could hold the lock",
-             "lock %s: not accessible to root alone", RUN_DIRECTORY);
-    /* Each holder leaves a time stamp: the wait for another one begins. */
+        fail(EXIT_SETUP, "remove it: another user could hold the lock",
+             "lock %s: expected owner root and mode 0700", RUN_DIRECTORY);
+    /* Each holder sets the time stamp. Restart the wait for a new holder. */
     if (st.st_mtim.tv_sec != holder_s || st.st_mtim.tv_nsec != holder_ns)
         *waited = 0;
     holder_s = st.st_mtim.tv_sec;
@@ -53,7 +53,8 @@ static bool try_lock(int *waited)
     return lock == fd;
 }
 
-/* The parent holds these signals back, so that they wait to be fetched. */
+/* Sleeps, but takes a signal that asks this process to end. The parent blocks
+ * these signals, so they stay pending until sigtimedwait(2). */
 static void wait_or_end(int ms)
 {
     struct timespec time = {.tv_nsec = ms * 1000000L};

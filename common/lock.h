@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * One lock for all containers of a host: a directory that only root can open,
- * so that no other user can hold it. Files in it say what is to be undone.
+ * One lock for all containers of a host, held on a directory. Only root can
+ * open the directory, so no other user can hold the lock. Files in the
+ * directory record what must be undone.
  */
 #ifndef COMMON_LOCK_H
 #define COMMON_LOCK_H
 
 #define RUN_DIRECTORY "/run/mini-container"
 
-/* Takes the lock, if this process does not hold it. If one process holds it for
- * a second, says what it waits for, and fails after 30. A signal that asks this
- * process to end ends the wait too, with status 128 + N. Dies if the directory
- * is not root's alone. See flock(2). */
+/* Takes the lock, unless this process holds it. Prints a message after a second
+ * of waiting for one holder and dies after 30 seconds. SIGTERM, SIGINT, SIGHUP
+ * and SIGQUIT end the wait with status 128 + N. Dies if another user can open
+ * the directory. See flock(2). */
 void lock_host(void);
 
-/* Frees the lock, which a child of clone(2) may have inherited, and removes the
- * directory if it is empty. Done by exit(3) as well. */
+/* Releases the lock, even if a child of clone(2) inherited it, and removes the
+ * directory if it is empty. exit(3) does this as well. */
 void unlock_host(void);
 
 #endif

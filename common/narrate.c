@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See narrate.h. Which function of the stage is being executed, which of its
- * calls fold into one line, and how a line is printed.
+ * The narration, see narrate.h: finds the stage's function that is running,
+ * decides which calls fold into one line, and prints the lines.
  */
 #define _GNU_SOURCE
 #include "narrate.h"
@@ -31,10 +31,10 @@ enum {
 
 enum narration narration = NARRATE_NEW;
 
-/* --- which function of the stage is being executed ------------------------ */
+/* --- the stage's function that is running --------------------------------- */
 
-/* The symbols of this program, and how far it was loaded from where its file
- * says. See elf(5). */
+/* The symbols of this program's file, and the distance between an address in
+ * the file and the address in memory. See elf(5). */
 static const ElfW(Sym) * symbols;
 static size_t symbol_count;
 static const char *symbol_names;
@@ -85,12 +85,12 @@ static const char *name_of(const void *function)
     return "main"; /* a program without symbols */
 }
 
-/* The functions of the stage that have begun and not ended. */
+/* The functions of the stage that are running, the innermost last. */
 static const void *calls[DEEPEST_CALL];
 static size_t depth;
 
-/* The compiler calls these two at the beginning and at the end of each function
- * of a stage: gcc(1), -finstrument-functions. */
+/* The compiler inserts calls of these two at the beginning and the end of each
+ * function of a stage. See gcc(1), -finstrument-functions. */
 void __cyg_profile_func_enter(void *function, void *caller);
 void __cyg_profile_func_exit(void *function, void *caller);
 
@@ -115,8 +115,8 @@ static const char *current_function(void)
     return name_of(calls[depth - 1]);
 }
 
-/* Whether NAME is a function of an earlier stage too. Those two grow with each
- * stage. */
+/* Returns whether NAME is a function of an earlier stage, unchanged. main and
+ * container_main change with each stage. */
 static bool is_earlier(const char *name)
 {
     if (strcmp(name, "main") == 0 || strcmp(name, "container_main") == 0)
@@ -129,13 +129,13 @@ static bool is_earlier(const char *name)
 
 /* --- printing ------------------------------------------------------------- */
 
-/* The container's first lines wait for the parent's line about clone(2), so
- * that their order is the same in each run. */
+/* Hold the container's first lines back until the parent has printed clone(2),
+ * so that the order is the same in each run. */
 static char held[4 * LONGEST_LINE];
 static size_t held_length;
 static bool holding;
 
-static const char *heading; /* the function under whose name the lines stand */
+static const char *heading; /* the function whose name was printed last */
 
 static void print(const char *indent, const char *text)
 {
@@ -152,14 +152,14 @@ static void print(const char *indent, const char *text)
     }
 }
 
-/* The functions whose calls were not printed: those of earlier stages, or those
- * that made one call again and again. */
+/* The functions whose calls were not printed: functions of earlier stages, or
+ * (alike) functions that repeat one call. */
 static struct {
     bool alike;
     const char *names[MOST_NAMES];
     size_t count;
     int lines;
-    char failure[LONGEST_LINE]; /* the last of the calls, if it failed */
+    char failure[LONGEST_LINE]; /* the last call's line, if it failed */
 } folded;
 
 static void fold(const char *name, const char *line, bool failed)
@@ -174,8 +174,7 @@ static void fold(const char *name, const char *line, bool failed)
     snprintf(folded.failure, sizeof(folded.failure), "%s", failed ? line : "");
 }
 
-/* Appends WORD to TEXT, or prints TEXT first where the line would be too long.
- */
+/* Appends WORD to TEXT. Prints TEXT first if the line would be too long. */
 static void add_word(char *text, size_t size, const char *word, int *lines)
 {
     size_t prefix = strlen("[container ] ") + 10;
@@ -218,8 +217,8 @@ static void print_folded(void)
     heading = NULL;
 }
 
-/* Whether FUNCTION has made the call of LINE so often already that one knows
- * what comes. */
+/* Returns whether FUNCTION has made the call of LINE more than MOST_ALIKE
+ * times. */
 static bool is_one_more(const char *function, const char *line)
 {
     static struct {
@@ -284,7 +283,7 @@ void narrate_note(const char *format, ...)
 
 void narrate_container(void)
 {
-    /* What the parent had not printed yet it prints itself. */
+    /* Drop the copy of the parent's folded lines; the parent prints them. */
     folded.count = 0;
     folded.lines = 0;
     heading = NULL;
@@ -299,7 +298,9 @@ void narrate_held(void)
     held_length = 0;
 }
 
-void narrate_failure(void)
+/* Before a message of failure, prints the lines held back or folded, and the
+ * call that failed. */
+static void print_before_message(void)
 {
     int error = errno;
     bool failed = folded.count > 0 && *folded.failure;
@@ -313,7 +314,12 @@ void narrate_failure(void)
     errno = error;
 }
 
-/* At the end of the parent, after its exit handlers. */
+__attribute__((constructor)) static void register_printing(void)
+{
+    before_message = print_before_message;
+}
+
+/* At the parent's end, after its exit handlers. */
 __attribute__((destructor)) static void print_the_rest(void)
 {
     if (narration != NARRATE_NOTHING)

@@ -24,16 +24,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* As many as the kernel allows a bridge. */
+/* The kernel's limit for a bridge. */
 enum { MOST_PORTS = 1023 };
 
-/* IF_OPER_UP of <linux/if.h>, which not every C library's <net/if.h> bears. */
+/* IF_OPER_UP of <linux/if.h>, which some C libraries' <net/if.h> conflicts
+ * with. */
 enum { OPERATIONAL = 6 };
 
-/* Every request is built here and answered here, one after the other. */
+/* Holds one request, then the answer to it. */
 static char buffer[32768];
 
-/* The first byte says: locally administered. */
+/* 0x02 in the first byte marks a locally administered address. */
 static const unsigned char bridge_address[6] = {0x02, 'm', 'i', 'n', 'i', '0'};
 static unsigned int sequence;
 
@@ -48,6 +49,7 @@ const char *address_text(uint32_t address)
     return text;
 }
 
+/* Begins a request in the buffer. */
 static struct nlmsghdr *new_request(int type, int flags)
 {
     struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -58,7 +60,7 @@ static struct nlmsghdr *new_request(int type, int flags)
     return request;
 }
 
-/* A request about the link NAME, or with NULL about a new one. */
+/* Begins a request about the link NAME; NULL: about all links. */
 static struct nlmsghdr *link_request(int type, int flags, const char *name)
 {
     struct nlmsghdr *request = new_request(type, flags | NLM_F_ACK);
@@ -71,9 +73,9 @@ static struct nlmsghdr *link_request(int type, int flags, const char *name)
     return request;
 }
 
-/* Sends the request and hands each message of the answer to CALLBACK. Returns
- * -1 with errno if the kernel refuses it. The socket is one of the namespace
- * in which this process is now, and does not stay open. */
+/* Sends the request and passes each message of the answer to CALLBACK. Returns
+ * -1 with errno if the kernel refuses the request. Opens a new socket each
+ * time, because a socket belongs to the network namespace it was opened in. */
 static int exchange(struct nlmsghdr *request, mnl_cb_t callback, void *data)
 {
     struct mnl_socket *sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
@@ -96,8 +98,8 @@ static int exchange(struct nlmsghdr *request, mnl_cb_t callback, void *data)
     return result;
 }
 
-/* Asks for all addresses or routes. EINTR: some changed meanwhile, once more.
- */
+/* Requests all addresses or routes. EINTR means that some changed during the
+ * dump: repeat it. */
 static int dump_ipv4(int type, size_t header_size, mnl_cb_t callback,
                      void *data)
 {
@@ -114,16 +116,17 @@ static int dump_ipv4(int type, size_t header_size, mnl_cb_t callback,
     return result;
 }
 
-/* Does it, and narrates it as WHAT. */
-static void perform(struct nlmsghdr *request, char *what)
+/* Sends the request, narrates it as COMMAND and frees COMMAND. */
+static void perform(struct nlmsghdr *request, char *command)
 {
     if (exchange(request, NULL, NULL) == -1)
-        die("netlink %s", what);
-    narrate_note("%s", what);
-    free(what);
+        die("netlink %s", command);
+    narrate_note("%s", command);
+    free(command);
 }
 
-/* Dies if there is no such link. See if_nametoindex(3). */
+/* Returns the index of the link NAME. Dies if there is none. See
+ * if_nametoindex(3). */
 static unsigned int link_index(const char *name)
 {
     unsigned int index = if_nametoindex(name);
@@ -217,7 +220,7 @@ bool has_live_port(const char *name, unsigned int except)
         mnl_attr_put_u32(request, IFLA_MASTER, index);
         mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         result = exchange(request, read_port, &ports);
-    } while (result == -1 && errno == EINTR); /* changed meanwhile: once more */
+    } while (result == -1 && errno == EINTR); /* as in dump_ipv4() */
     if (result == -1)
         die("netlink get ports");
     for (size_t i = 0; i < ports.count; i++)
@@ -232,8 +235,8 @@ void add_bridge(const char *name)
         link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
     struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
 
-    /* With an address of its own, the bridge does not change to that of a port
-     * whenever one comes or goes. */
+    /* Set an address: otherwise the bridge takes that of a port, and changes it
+     * whenever a port comes or goes. */
     mnl_attr_put(request, IFLA_ADDRESS, sizeof(bridge_address), bridge_address);
     header->ifi_flags = header->ifi_change = IFF_UP;
     struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
@@ -261,14 +264,15 @@ unsigned int add_veth(const char *master, const char *name, const char *peer,
     mnl_attr_nest_end(request, end);
     mnl_attr_nest_end(request, data);
     mnl_attr_nest_end(request, info);
-    char *what = xasprintf("ip link add %s master %s up type veth peer name %s "
-                           "netns %d",
-                           name, master, peer, pid);
+    char *command =
+        xasprintf("ip link add %s master %s up type veth peer name %s "
+                  "netns %d",
+                  name, master, peer, pid);
     if (exchange(request, NULL, NULL) != -1)
-        narrate_note("%s", what);
-    else if (errno != ESRCH) /* PID is gone: the container has said why */
-        die("netlink %s", what);
-    free(what);
+        narrate_note("%s", command);
+    else if (errno != ESRCH) /* PID has ended; the container said why */
+        die("netlink %s", command);
+    free(command);
     return if_nametoindex(name);
 }
 
@@ -299,8 +303,8 @@ void set_link_up(const char *name)
 
 void set_link_up_in(pid_t pid, const char *name)
 {
-    char *what = xasprintf("nsenter -t %d -n ip link set %s up", pid, name);
-    /* Not by /proc/PID, which may show another PID namespace than ours. */
+    char *command = xasprintf("nsenter -t %d -n ip link set %s up", pid, name);
+    /* Use a pidfd: /proc may belong to another PID namespace than PID does. */
     int other = (int)syscall(SYS_pidfd_open, pid, 0);
     int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
@@ -315,12 +319,12 @@ void set_link_up_in(pid_t pid, const char *name)
         errno = error;
     }
     if (result != -1)
-        narrate_note("%s", what);
+        narrate_note("%s", command);
     else if (errno != ESRCH)
-        die("netlink %s", what);
+        die("netlink %s", command);
     close(other);
     close(own);
-    free(what);
+    free(command);
 }
 
 static void wait_until_active(const char *name)
@@ -328,7 +332,7 @@ static void wait_until_active(const char *name)
     struct timespec pause = {.tv_nsec = 1000000};
     struct link link;
 
-    /* Linux 6.8 and later bring the link up to date when they are asked. */
+    /* Ask again and again: Linux 6.8 and later update the state when asked. */
     for (int i = 0; i < 200 && get_link(name, &link) && !link.active; i++)
         nanosleep(&pause, NULL);
 }
@@ -425,10 +429,10 @@ static int compare_destination(const struct nlattr *attribute, void *data)
 {
     struct subnet *subnet = data;
 
-    /* A very short prefix is a default route, or half of one, as VPNs have. */
+    /* A prefix below 8 bits is a default route, or half of one as VPNs set. */
     if (mnl_attr_get_type(attribute) != RTA_DST || subnet->route_prefix < 8)
         return MNL_CB_OK;
-    /* Two subnets overlap if they are the same in the shorter prefix. */
+    /* Two subnets overlap if they are equal in the shorter prefix. */
     int bits = subnet->route_prefix < subnet->prefix ? subnet->route_prefix
                                                      : subnet->prefix;
     uint32_t other = ntohl(mnl_attr_get_u32(attribute));
@@ -450,7 +454,8 @@ bool is_subnet_in_use(uint32_t address, int prefix)
 {
     struct subnet subnet = {.address = address, .prefix = prefix};
 
-    /* All tables: the one called local has the host's own addresses. */
+    /* Compare the routes of all tables. The table local has the addresses of
+     * the host. */
     if (dump_ipv4(RTM_GETROUTE, sizeof(struct rtmsg), compare_route, &subnet) ==
         -1)
         die("netlink routes");

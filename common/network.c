@@ -43,8 +43,9 @@ enum bridge_state find_network(const char *bridge, struct network *network)
     if (!get_link(bridge, &link))
         return network->state;
     if (!link.ours)
-        fail(EXIT_SETUP, "ip link set NAME name OTHER, or --network none",
-             "network: link %s exists and is not ours", bridge);
+        fail(EXIT_SETUP,
+             "rename it: ip link set NAME name OTHER, or use --network none",
+             "network: link %s exists and is not a bridge of ours", bridge);
     struct first_address first = {.index = link.index};
     for_each_address(keep_first, &first);
     network->subnet = first.address ? first.address - 1 : 0;
@@ -55,15 +56,16 @@ enum bridge_state find_network(const char *bridge, struct network *network)
 
 void choose_address(struct network *network, int prefix)
 {
-    /* Not the subnet's own address, the bridge's and the broadcast address. */
+    /* Leave out the subnet's, the bridge's and the broadcast address. */
     uint32_t count = (UINT32_MAX >> prefix) - 2;
     uint32_t first = (uint32_t)getpid() % count;
 
     if (network->subnet == 0)
-        fail(EXIT_SETUP, "end the containers that use it, or --network none",
+        fail(EXIT_SETUP,
+             "end the containers that use it, or use --network none",
              "network: the bridge has lost its address");
-    /* From a place that differs from run to run: the one who had an address
-     * before may still be remembered by others under its link address. */
+    /* Start at a different address in each run. Other containers may still have
+     * the last user of an address in their neighbour tables. */
     for (uint32_t i = 0; i < count; i++) {
         uint32_t host = 2 + (first + i) % count;
         snprintf(network->port, sizeof(network->port), "veth%u-%u",
@@ -91,10 +93,11 @@ uint32_t choose_subnet(const char *const *subnets, int prefix)
         if (!is_subnet_in_use(subnet, prefix))
             return subnet;
     }
-    fail(EXIT_SETUP, "ip route shows them; --network none does without",
-         "network: the host has routes into every subnet that could be used");
+    fail(EXIT_SETUP, "see ip route, or use --network none",
+         "network: the host has routes into every subnet of the list");
 }
 
+/* Returns the value of a file below /proc/sys; -1 if this kernel lacks it. */
 static int read_sysctl(const char *name)
 {
     char *path = xasprintf("/proc/sys/%s", name), *text = read_file(path);
@@ -124,8 +127,9 @@ void write_sysctl(const char *name, int value)
     free(text);
 }
 
-/* The file belongs to one network namespace. The kernel never gives a cookie
- * twice; before Linux 5.14, which has none, there is one file for all. */
+/* Names the file after the network namespace's cookie, which the kernel never
+ * reuses. Linux before 5.14 has no cookie: one file then serves all namespaces.
+ */
 static char *forwarding_file(void)
 {
     uint64_t cookie = 0;
@@ -141,8 +145,8 @@ static char *forwarding_file(void)
                      (unsigned long long)cookie);
 }
 
-/* What stands in the file was written by a run that could not end: those links
- * are still to be switched off. */
+/* Append to the file. Links in it were recorded by a run that was killed, and
+ * must still be switched off. */
 static int open_forwarding_file(int flags)
 {
     char *path = forwarding_file();
@@ -155,6 +159,7 @@ static int open_forwarding_file(int flags)
     return fd;
 }
 
+/* The file exists only if nft's rules are loaded. */
 static void allow_forwarding(void)
 {
     close(open_forwarding_file(O_CREAT));
@@ -169,7 +174,7 @@ static void enable_link(unsigned int index, uint32_t address, void *data)
         return;
     char *name = xasprintf("net/ipv4/conf/%s/forwarding", link);
     if (read_sysctl(name) == 0) {
-        /* First the note, then the deed, wherever this process is killed. */
+        /* Record the link first: this process can be killed at any time. */
         if (dprintf(*fd, "%s\n", link) < 0)
             die("write %s", RUN_DIRECTORY);
         write_sysctl(name, 1);
@@ -194,7 +199,7 @@ void restore_forwarding(void)
     bool needed = text && *text && read_sysctl("net/ipv4/ip_forward") == 1;
 
     if (needed)
-        narrate_note("ip_forward is 1 by now: somebody else needs forwarding");
+        narrate_note("ip_forward is 1 now: somebody else needs forwarding");
     for (char *link = text ? strtok_r(text, "\n", &next) : NULL;
          link && !needed; link = strtok_r(NULL, "\n", &next)) {
         char *name = xasprintf("net/ipv4/conf/%s/forwarding", link);
@@ -206,7 +211,7 @@ void restore_forwarding(void)
     free(path);
 }
 
-/* In the child: becomes nft. */
+/* In the child: executes nft. */
 static _Noreturn void become_nft(int input, int output)
 {
     if (dup2(input, STDIN_FILENO) != -1 && dup2(output, STDOUT_FILENO) != -1 &&
@@ -215,11 +220,11 @@ static _Noreturn void become_nft(int input, int output)
     _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
-/* Executes nft with RULES as its input; returns what it printed, to be freed,
- * and its status as waitpid(2) has it. */
+/* Executes nft with RULES as its input. Returns its output, to be freed, and
+ * its wait status in *STATUS. */
 static char *run_nft(const char *rules, int *status)
 {
-    /* Files in memory: unlike a pipe, they do not mind if nobody reads them. */
+    /* Use files in memory: writing to a pipe blocks if nobody reads. */
     int input = memfd_create("nft rules", MFD_CLOEXEC);
     int output = memfd_create("nft output", MFD_CLOEXEC);
 
@@ -244,7 +249,7 @@ static char *run_nft(const char *rules, int *status)
     return text;
 }
 
-/* Where nft says what is wrong, to the end of that line; NULL if nowhere. */
+/* Returns the line of nft's error message, from "Error: " on, or NULL. */
 static char *nft_error(const char *output)
 {
     const char *error = strstr(output, "Error: ");
@@ -257,8 +262,8 @@ static bool succeeded(int status)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* "reject with icmpx admin-prohibited", "counter packets 0 bytes 0 drop": no
- * packet gets beyond such a rule. */
+/* Returns whether RULE refuses every packet: "counter packets 0 bytes 0 drop",
+ * "reject with icmpx admin-prohibited". */
 static bool refuses_all(const char *rule)
 {
     unsigned long long packets, bytes;
@@ -271,7 +276,7 @@ static bool refuses_all(const char *rule)
     return strncmp(rule, "drop", 4) == 0 || strncmp(rule, "reject", 6) == 0;
 }
 
-/* A chain that all packets pass which the host forwards. */
+/* A chain of the forward hook, which every forwarded packet passes. */
 struct forward_chain {
     char table[80], name[64], last[256];
     bool open, drops;
@@ -292,7 +297,7 @@ static void report_chain(const struct forward_chain *chain, const char *bridge)
             xasprintf("firewall-cmd --zone=trusted --add-interface=%s", bridge);
     }
     if (chain->drops || refuses)
-        warn("the host drops what is forwarded: chain %s of table %s has %s%s\n"
+        warn("the host drops forwarded packets: chain %s of table %s has %s%s\n"
              "  hint: %s",
              name, table, chain->drops ? "the policy drop" : "the last rule ",
              chain->drops ? "" : chain->last + strspn(chain->last, " \t"),
@@ -300,7 +305,8 @@ static void report_chain(const struct forward_chain *chain, const char *bridge)
     free(hint);
 }
 
-/* "list table" prints, for a chain that Docker made:
+/* Reports the chains of one table that drop forwarded packets. RULES is the
+ * output of "list table", here for a chain of Docker's:
  *   table ip filter {
  *       chain FORWARD {
  *           type filter hook forward priority filter; policy drop;
@@ -331,8 +337,9 @@ static void report_chains(char *rules, const char *bridge)
     }
 }
 
-/* CHAINS is what "list chains" printed. Asks for the rules of those tables that
- * have a chain for forwarded packets, and do not mention the bridge. */
+/* Lists the rules of each table that has a chain of the forward hook, and
+ * reports the table unless its rules mention BRIDGE. CHAINS is the output of
+ * "list chains". */
 static void report_tables(char *chains, const char *bridge)
 {
     char *next, *quoted = xasprintf("\"%s\"", bridge), family[16] = "",
@@ -358,30 +365,31 @@ static void report_tables(char *chains, const char *bridge)
     free(quoted);
 }
 
-/* What went wrong, by what nft printed and how it ended. */
+/* Reports why nft failed, from its output and wait status. */
 static void report_nft(const char *output, int status)
 {
     char *error = nft_error(output);
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
         warn("no NAT: nft: No such file or directory\n"
-             "  hint: make setup stage7 installs nftables; until then, nothing "
-             "beyond the host can be reached");
+             "  hint: make setup stage7 installs nftables; until then, "
+             "containers reach nothing beyond the host");
     else if (strstr(output, "File exists"))
         warn("no NAT: table ip %s exists and is not ours\n"
-             "  hint: nft list table ip %s; nothing beyond the host can be "
-             "reached",
+             "  hint: see nft list table ip %s; containers reach nothing "
+             "beyond the host",
              own_table, own_table);
     else
-        warn("no NAT: nft: %s\n  hint: is nf_tables in this kernel? Nothing "
-             "beyond the host can be reached",
+        warn("no NAT: nft: %s\n  hint: does this kernel have nf_tables? "
+             "Containers reach nothing beyond the host",
              error ? error : output);
     free(error);
 }
 
 static void remove_table(const char *bridge)
 {
-    /* All or nothing: where the chain is missing, the table stays. */
+    /* nft executes all lines or none: if the chain is missing, the table is
+     * not ours and stays. */
     char *script = xasprintf("flush chain ip %s %s-nat\ndelete table ip %s\n",
                              own_table, bridge, own_table);
     int status;
@@ -389,7 +397,7 @@ static void remove_table(const char *bridge)
 
     narrate_note("nft -f - removes table ip %s", own_table);
     if (error && !strstr(error, "No such file or directory"))
-        warn("table ip %s stays: nft: %s", own_table, error);
+        warn("cannot remove table ip %s: nft: %s", own_table, error);
     free(script);
     free(output);
     free(error);
@@ -408,7 +416,7 @@ void load_nft_rules(const char *bridge, const char *rules, ...)
     char *script =
         xasprintf("create table ip %s\n%slist chains\n", own_table, text);
     char *output = run_nft(script, &status);
-    /* A run that was killed left it, or it is somebody else's. */
+    /* The table is left from a killed run, or is somebody else's. */
     if (!succeeded(status) && strstr(output, "File exists")) {
         remove_table(bridge);
         free(output);
@@ -431,7 +439,7 @@ void unload_nft_rules(const char *bridge)
     int fd = open_forwarding_file(0);
 
     if (fd == -1)
-        return; /* none were loaded */
+        return; /* no rules were loaded */
     close(fd);
     remove_table(bridge);
 }

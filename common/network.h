@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the containers of one host share: a bridge, and a subnet of which each
- * takes an address. Who has which is told by the ports of the bridge, which the
- * kernel removes when a container ends, however it ends. All of this is done
- * under the lock of lock.h.
+ * The network that the containers of a host share: one bridge, and one subnet
+ * from which each container takes an address. The ports of the bridge record
+ * which addresses are taken, because the kernel removes a port however its
+ * container ends. Hold the lock of lock.h for all of these functions.
  */
 #ifndef COMMON_NETWORK_H
 #define COMMON_NETWORK_H
@@ -19,54 +19,56 @@ enum bridge_state { BRIDGE_MISSING, BRIDGE_UNUSED, BRIDGE_USED };
 
 /* Addresses are IPv4, in host byte order. */
 struct network {
-    enum bridge_state state; /* as find_network() saw it */
-    uint32_t subnet;         /* its first address is the bridge's */
+    enum bridge_state state; /* set by find_network() */
+    uint32_t subnet;         /* the bridge has its first address */
     uint32_t address;        /* the container's; 0 without a bridge */
     char port[IF_NAMESIZE];  /* the host's end of the container's veth pair */
-    unsigned int port_index; /* once it exists */
+    unsigned int port_index; /* 0 until the port exists */
 };
 
-/* Looks for our bridge and reads its subnet, 0 if it has none yet. It is used
- * as long as another port than ours leads to a living network namespace. Dies
- * if the name is taken by a link that is not ours. */
+/* Looks for the bridge BRIDGE and sets NETWORK's state and subnet (0: it has no
+ * address yet). The bridge is in use if a port other than NETWORK's own leads
+ * to a living network namespace. Returns the state. Dies if BRIDGE is a link
+ * that this program did not make. */
 enum bridge_state find_network(const char *bridge, struct network *network);
 
-/* Chooses an address of the subnet that no other container has, and the name
- * of the port, which says so: veth15-254 for the last one of 10.77.0.0/20. */
+/* Chooses an address that no other container has, and names the port after it:
+ * veth15-254 for the last address of 10.77.0.0/20. Dies if none is free. */
 void choose_address(struct network *network, int prefix);
 
-/* The port is removed from the bridge if the network namespace outlives the
- * container: an open connection may keep it, or a process that entered it. */
+/* Removes the container's port from the bridge if its network namespace
+ * outlives the container, kept by an open connection or by a process that
+ * entered it. */
 void unplug_port(const struct network *network);
 
-/* The first of SUBNETS ("10.77.0.0", ended by NULL) that the host has no route
- * into. Dies with a hint if all are taken. */
+/* Returns the first of SUBNETS ("10.77.0.0", ended by NULL) that the host has
+ * no route into. Dies if all are in use. */
 uint32_t choose_subnet(const char *const *subnets, int prefix);
 
-/* Writes a file below /proc/sys, "net/ipv4/ip_forward"; one that does not exist
- * is passed over. Dies on other failures. */
+/* Writes VALUE to the file NAME below /proc/sys, "net/ipv4/ip_forward". Does
+ * nothing if this kernel lacks the file. Dies on other failures. */
 void write_sysctl(const char *name, int value);
 
-/* Executes nft(8), which reads RULES, a printf format, for the table ip
- * mini-container. The chain called BRIDGE-nat marks that table as ours: without
- * it the table is somebody else's and left alone. Warns of forward chains of
- * the host that would stop the packets of BRIDGE. Warns if nft is missing or
- * refuses: nothing is forwarded then, and the containers reach each other and
- * the host. */
+/* Loads RULES, a printf format, into the table ip mini-container by nft(8). The
+ * chain BRIDGE-nat marks the table as ours; a table without it is left alone.
+ * Warns of forward chains of the host that drop the packets of BRIDGE. Warns if
+ * nft is missing or fails: nothing is forwarded then, and containers reach only
+ * each other and the host. */
 void load_nft_rules(const char *bridge, const char *rules, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* IPv4 forwarding. Where the host does not forward (net.ipv4.ip_forward is 0),
- * enable_forwarding() switches it on for each link with an address that does
- * not forward alone, and remembers the link; it does nothing without nft rules.
- * restore_forwarding() switches these links off again, unless the host forwards
- * by now: then somebody else has come to need it. Dies on failure. See
- * ip-sysctl in the kernel's documentation. */
+/* Enables IPv4 forwarding, if load_nft_rules() succeeded. Where the host does
+ * not forward (net.ipv4.ip_forward is 0), switches it on for each link that has
+ * an address and does not forward by itself, and records the link in a file.
+ * Dies on failure. See ip-sysctl in the kernel's documentation. */
 void enable_forwarding(void);
+
+/* Switches forwarding off again for the recorded links, unless ip_forward is 1
+ * by now: somebody else needs forwarding then. Dies on failure. */
 void restore_forwarding(void);
 
-/* Executes nft(8) once more to remove the table, if there is one that is ours.
- * Warns if nft refuses. */
+/* Removes the table ip mini-container by nft(8), if it is ours. Warns if nft
+ * fails. */
 void unload_nft_rules(const char *bridge);
 
 #endif

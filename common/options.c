@@ -35,32 +35,34 @@ static void set_pids_limit(struct options *options, const char *value);
 static void set_cpus(struct options *options, const char *value);
 static void set_network(struct options *options, const char *value);
 
-/* Every option of the seven stages; .set is NULL where it is not built yet. */
+/* All options of all stages. */
 static const struct option_row {
-    int stage; /* the first that has it */
+    int stage; /* the first stage that has the option */
     char letter;
     const char *name;
-    const char *value; /* what --help calls its value; NULL: it has none */
+    const char *value; /* the name of its value in --help; NULL: no value */
     void (*set)(struct options *options, const char *value);
     const char *help;
 } table[] = {
-    {1, 'q', "quiet", NULL, set_quiet, "no narration"},
-    {1, 'V', "verbose", NULL, set_verbose, "narration of all that is done"},
-    {1, 'h', "help", NULL, set_help, "this text"},
+    {1, 'q', "quiet", NULL, set_quiet, "narrate nothing"},
+    {1, 'V', "verbose", NULL, set_verbose, "narrate every call in full"},
+    {1, 'h', "help", NULL, set_help, "print this help"},
     {4, 0, "hostname", "NAME", set_hostname,
-     "the container's hostname (container)"},
+     "set the hostname (default: container)"},
     {5, 0, "rootfs", "DIR", set_rootfs,
-     "its root directory (built by make rootfs)"},
+     "set the root (default: the one of make rootfs)"},
     {5, 'v', "volume", "SRC:DST[:ro]", add_volume,
-     "show SRC of the host as DST; repeatable"},
+     "mount SRC of the host at DST; repeatable"},
     {5, 'e', "env", "K=V", add_env, "set a variable of COMMAND; repeatable"},
-    {5, 'w', "workdir", "DIR", set_workdir, "start COMMAND in DIR (/)"},
+    {5, 'w', "workdir", "DIR", set_workdir,
+     "start COMMAND in DIR (default: /)"},
     {5, 0, "read-only", NULL, set_read_only, "make the root read-only"},
     {5, 0, "chroot", NULL, set_chroot, "use chroot(2), to show the escape"},
-    {6, 'm', "memory", "SIZE", set_memory, "limit memory: bytes, 64M, 1G"},
+    {6, 'm', "memory", "SIZE", set_memory, "limit memory: 64M, 1G, bytes"},
     {6, 0, "pids-limit", "N", set_pids_limit, "limit the number of processes"},
     {6, 0, "cpus", "X", set_cpus, "limit processor time: 0.5 is half a CPU"},
-    {7, 0, "network", "bridge|none|host", set_network, "the network (bridge)"},
+    {7, 0, "network", "bridge|none|host", set_network,
+     "choose the network (default: bridge)"},
 };
 
 enum { OPTIONS = sizeof(table) / sizeof(table[0]) };
@@ -107,12 +109,14 @@ static void set_hostname(struct options *options, const char *value)
     size_t length = strlen(value);
 
     if (length < 1 || length > LONGEST_HOSTNAME)
-        fail(EXIT_SETUP, "the kernel allows 1 to 64 characters",
-             "--hostname: a name of %zu characters", length);
+        fail(EXIT_SETUP, NULL,
+             "--hostname: expected 1 to %d characters, not %zu",
+             LONGEST_HOSTNAME, length);
     for (const char *c = value; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-._", *c))
-            fail(EXIT_SETUP, "letters, digits, '-', '.' and '_' are allowed",
-                 "--hostname %s: not a host name", value);
+            fail(EXIT_SETUP, NULL,
+                 "--hostname %s: expected letters, digits, '-', '.' and '_'",
+                 value);
     options->hostname = value;
 }
 
@@ -124,8 +128,8 @@ static void set_rootfs(struct options *options, const char *value)
 static void set_workdir(struct options *options, const char *value)
 {
     if (value[0] != '/')
-        fail(EXIT_SETUP, "a path in the container begins with /",
-             "--workdir %s: not an absolute path", value);
+        fail(EXIT_SETUP, NULL,
+             "--workdir %s: expected a path that begins with /", value);
     options->workdir = value;
 }
 
@@ -143,7 +147,6 @@ static void set_chroot(struct options *options, const char *value)
 
 static void add_volume(struct options *options, const char *value)
 {
-    const char *usage = "--volume SRC:DST or SRC:DST:ro; DST begins with /";
     char *source = xstrdup(value), *target, *mode = NULL;
 
     if ((target = strchr(source, ':'))) {
@@ -152,15 +155,16 @@ static void add_volume(struct options *options, const char *value)
             *mode++ = '\0';
     }
     if (!target || !source[0] || target[0] != '/')
-        fail(EXIT_SETUP, usage, "--volume %s: not a source and a target",
-             value);
+        fail(EXIT_SETUP, "DST is an absolute path in the container",
+             "--volume %s: expected SRC:DST[:ro]", value);
     if (target[strspn(target, "/.")] == '\0')
-        fail(EXIT_SETUP, "--rootfs DIR changes the root",
-             "--volume %s: the root cannot be a volume", value);
+        fail(EXIT_SETUP, "--rootfs DIR replaces the root directory",
+             "--volume %s: DST must not be the root directory", value);
     if (strstr(target, "/../") || strcmp(strrchr(target, '/'), "/..") == 0)
-        fail(EXIT_SETUP, usage, "--volume %s: a target with ..", value);
+        fail(EXIT_SETUP, NULL, "--volume %s: DST must not contain ..", value);
     if (mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
-        fail(EXIT_SETUP, usage, "--volume %s: unknown mode '%s'", value, mode);
+        fail(EXIT_SETUP, NULL, "--volume %s: expected mode ro or rw, not '%s'",
+             value, mode);
     struct volume volume = {.source = source, .target = target, .tree = -1};
     volume.read_only = mode && strcmp(mode, "ro") == 0;
 
@@ -174,9 +178,8 @@ static void add_volume(struct options *options, const char *value)
 static void add_env(struct options *options, const char *value)
 {
     if (!value[0] || value[0] == '=')
-        fail(EXIT_SETUP, "--env NAME=VALUE", "--env %s: a variable has a name",
-             value);
-    /* As docker run has it: --env NAME passes the caller's value on. */
+        fail(EXIT_SETUP, NULL, "--env %s: expected NAME=VALUE or NAME", value);
+    /* As in docker run, --env NAME passes the caller's value on. */
     const char *caller = strchr(value, '=') ? NULL : getenv(value);
     if (!strchr(value, '=') && !caller)
         return;
@@ -186,7 +189,7 @@ static void add_env(struct options *options, const char *value)
         caller ? xasprintf("%s=%s", value, caller) : xstrdup(value);
 }
 
-/* Docker's smallest: less does not suffice for a container's own start. */
+/* Docker's minimum. A container with less memory cannot start. */
 enum { SMALLEST_MEMORY = 6 << 20 };
 
 static void set_memory(struct options *options, const char *value)
@@ -200,15 +203,16 @@ static void set_memory(struct options *options, const char *value)
     if (*end)
         unit = strchr(units, tolower((unsigned char)*end));
     if (!isdigit((unsigned char)value[0]) || !unit || (*end && end[1]))
-        fail(EXIT_SETUP, "bytes, or a number with K, M or G: 64M",
-             "--memory '%s': not a size", value);
+        fail(EXIT_SETUP, NULL,
+             "--memory '%s': expected a size such as 64M, 1G or 67108864",
+             value);
     int shift = 10 * (int)(unit - (*end ? units : unit));
     if (errno == ERANGE || number > (unsigned long long)LLONG_MAX >> shift)
-        fail(EXIT_SETUP, NULL, "--memory %s: too large", value);
+        fail(EXIT_SETUP, NULL, "--memory %s: expected less than 8388608T",
+             value);
     number <<= shift;
     if (number < SMALLEST_MEMORY)
-        fail(EXIT_SETUP, "a container needs some to start: 6M or more",
-             "--memory %s: too small", value);
+        fail(EXIT_SETUP, NULL, "--memory %s: expected 6M or more", value);
     options->memory = (long long)number;
     options->memory_text = value;
 }
@@ -220,10 +224,12 @@ static void set_pids_limit(struct options *options, const char *value)
     errno = 0;
     unsigned long long number = strtoull(value, &end, 10);
     if (!isdigit((unsigned char)value[0]) || *end || number == 0)
-        fail(EXIT_SETUP, "a number of processes, 1 or more",
-             "--pids-limit '%s': not a number of processes", value);
+        fail(EXIT_SETUP, NULL,
+             "--pids-limit '%s': expected a number of processes, 1 or more",
+             value);
     if (errno == ERANGE || number > INT_MAX)
-        fail(EXIT_SETUP, NULL, "--pids-limit %s: too large", value);
+        fail(EXIT_SETUP, NULL, "--pids-limit %s: expected at most %d", value,
+             INT_MAX);
     options->pids_limit = (long long)number;
 }
 
@@ -233,14 +239,17 @@ static void set_cpus(struct options *options, const char *value)
     char *end;
     double number = strtod(value, &end);
 
-    /* strtod also reads "nan", "inf" and "0x1p3": none of them a number here.
+    /* Accept digits and a point only: strtod(3) also reads "nan" and "0x1p3".
      */
     if (value[strspn(value, "0123456789.")] || !*value || *end)
-        fail(EXIT_SETUP, "a number of processors: 2, 0.5",
-             "--cpus '%s': not a number of processors", value);
+        fail(EXIT_SETUP, NULL,
+             "--cpus '%s': expected a number of processors such as 2 or 0.5",
+             value);
     if (number < 0.01 || number > (double)available)
-        fail(EXIT_SETUP, NULL, "--cpus %s: not between 0.01 and %ld", value,
-             available);
+        fail(EXIT_SETUP, NULL,
+             "--cpus %s: expected 0.01 to %ld, this machine's "
+             "processors",
+             value, available);
     options->cpu_quota = (long long)(number * 100000 + 0.5);
 }
 
@@ -255,7 +264,7 @@ static void set_network(struct options *options, const char *value)
             options->network = (enum network_mode)mode;
             return;
         }
-    fail(EXIT_SETUP, "bridge, none or host", "--network '%s': unknown network",
+    fail(EXIT_SETUP, NULL, "--network '%s': expected bridge, none or host",
          value);
 }
 
@@ -268,9 +277,9 @@ long long option_number(const struct options *options, const char *controller)
     return strcmp(controller, "cpu") == 0 ? options->cpu_quota : 0;
 }
 
-/* The root file system that make rootfs built lies beside the program, below a
- * directory that only its owner and root enter: a set-uid file that root made
- * in the container would serve every user of the host. */
+/* make rootfs builds the default root beside the program, in a directory that
+ * only its owner and root can enter. Otherwise any user of the host could
+ * execute a set-uid file that root made in the container. */
 static const char *default_rootfs(void)
 {
     char path[PATH_MAX];
@@ -293,25 +302,25 @@ static void check_rootfs(struct options *options)
         hint = "build it first: make rootfs";
     }
     if (stat(options->rootfs, &st) == -1 && errno == EACCES && hint)
-        return; /* clone(2) will say that it takes root */
+        return; /* clone(2) will fail and hint that it needs root */
     if (stat(options->rootfs, &st) == -1)
         fail(EXIT_SETUP, hint, "rootfs %s: %s", options->rootfs,
              strerror(errno));
     if (!S_ISDIR(st.st_mode))
-        fail(EXIT_SETUP, "--rootfs takes a directory: unpack an image first",
+        fail(EXIT_SETUP, "--rootfs expects a directory: unpack the image first",
              "rootfs %s: Not a directory", options->rootfs);
-    /* A relative path could stop below the mount that is made on it: "." does.
-     */
+    /* Make the path absolute: "." would still name the directory below once a
+     * mount covers it. */
     char path[PATH_MAX];
     if (!realpath(options->rootfs, path))
         die("realpath %s", options->rootfs);
     options->rootfs = xstrdup(path);
 }
 
-/* getopt_long's answer for an option that it does not know. */
+/* Reports an option that getopt_long(3) does not know. */
 static _Noreturn void refuse(int argc, char *argv[], int letter)
 {
-    /* A word may hold several letters; then optind has not moved past it. */
+    /* Within a word of several letters, optind still points to that word. */
     const char *word = argv[optind > 1 ? optind - 1 : 1];
 
     if (letter > UCHAR_MAX)
@@ -323,8 +332,8 @@ static _Noreturn void refuse(int argc, char *argv[], int letter)
     fail(EXIT_SETUP, HELP_HINT, "unknown option %s", word);
 }
 
-/* The option for which getopt_long(3) returned FOUND: its letter, or a number
- * that is no character. NULL if there is none. */
+/* Returns the option for FOUND, the result of getopt_long(3): a letter or,
+ * above all characters, a row's number. Returns NULL if there is none. */
 static const struct option_row *find_row(int found)
 {
     for (int index = 0; index < OPTIONS; index++)
@@ -363,7 +372,7 @@ struct options parse_options(int stage, int argc, char *argv[])
                  row->name, row->stage, row->stage);
         if (found == ':')
             fail(EXIT_SETUP, HELP_HINT, "option %s needs a value",
-                 argv[argc - 1]); /* the last word, or it would have one */
+                 argv[argc - 1]); /* only the last word can lack a value */
         if (!row)
             refuse(argc, argv, optopt);
         row->set(&options, optarg);

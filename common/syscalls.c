@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * System calls for which not every C library has a function. They return what
- * syscall(2) returns.
+ * System calls for which some C libraries have no function. Each returns the
+ * result of syscall(2).
  */
 #define _GNU_SOURCE
 #include "syscalls.h"

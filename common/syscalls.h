@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The headers of the calls that change what a process sees, and declarations of
- * those calls and constants that older C libraries do not declare (glibc
- * before 2.36, musl). They take and return what their man pages say: -1 with
- * errno on failure. The definitions are in syscalls.c.
+ * Includes the headers of the system calls that the stages use, and declares
+ * the calls and constants that older C libraries lack (glibc before 2.36,
+ * musl). Arguments and results are those of the man pages: -1 with errno on
+ * failure. The definitions are in syscalls.c.
  */
 #ifndef COMMON_SYSCALLS_H
 #define COMMON_SYSCALLS_H
@@ -30,11 +30,11 @@ struct device_row {
     unsigned int major, minor;
 };
 
-/* pivot_root(2): no C library declares it. */
+/* pivot_root(2). No C library declares it. */
 int pivot_root(const char *new_root, const char *put_old);
 
-/* open_tree(2), Linux 5.2: a descriptor of the mount at PATH; with
- * OPEN_TREE_CLONE of a copy of it that is attached nowhere yet. */
+/* open_tree(2), Linux 5.2. Returns a descriptor of the mount at FILENAME, or
+ * with OPEN_TREE_CLONE of a clone of that mount that is not attached yet. */
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE   1
 #define OPEN_TREE_CLOEXEC O_CLOEXEC
@@ -44,7 +44,7 @@ int open_tree(int dfd, const char *filename, unsigned int flags);
 #define AT_RECURSIVE 0x8000
 #endif
 
-/* move_mount(2), Linux 5.2: attaches such a mount to the file system. */
+/* move_mount(2), Linux 5.2. Attaches such a clone at a path. */
 #ifndef MOVE_MOUNT_F_EMPTY_PATH
 #define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
 #define MOVE_MOUNT_T_SYMLINKS   0x00000010
@@ -52,8 +52,8 @@ int move_mount(int from_dfd, const char *from_pathname, int to_dfd,
                const char *to_pathname, unsigned int flags);
 #endif
 
-/* mount_setattr(2), Linux 5.12: changes the flags of one mount, or with
- * AT_RECURSIVE of the whole tree below it. */
+/* mount_setattr(2), Linux 5.12. Changes the flags of one mount, or with
+ * AT_RECURSIVE those of all mounts below it as well. */
 #ifndef MOUNT_ATTR_RDONLY
 #define MOUNT_ATTR_RDONLY 0x00000001
 struct mount_attr {
@@ -66,18 +66,18 @@ int mount_setattr(int dfd, const char *path, unsigned int flags,
                   struct mount_attr *attr, size_t size);
 #endif
 
-/* keyctl(2) with the arguments of KEYCTL_JOIN_SESSION_KEYRING; NULL: a new
- * keyring without a name. */
+/* keyctl(2) with the arguments of KEYCTL_JOIN_SESSION_KEYRING. NAME of NULL: a
+ * new keyring without a name. */
 #ifndef KEYCTL_JOIN_SESSION_KEYRING
 #define KEYCTL_JOIN_SESSION_KEYRING 1
 #endif
 long keyctl(int operation, const char *name);
 
-/* close_range(2), Linux 5.9: closes the descriptors FD to MAX_FD. */
+/* close_range(2), Linux 5.9. Closes the descriptors FD to MAX_FD. */
 int close_range(unsigned int fd, unsigned int max_fd, int flags);
 
-/* clone3(2), Linux 5.3; CLONE_INTO_CGROUP, 5.7. Without a stack of its own the
- * child goes on where the parent does, with the result 0. */
+/* clone3(2), Linux 5.3; CLONE_INTO_CGROUP, 5.7. With no stack given, the child
+ * returns from the call as after fork(2), with the result 0. */
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif

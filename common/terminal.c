@@ -18,22 +18,21 @@
 
 enum { LOOK_AGAIN_MS = 100 };
 
-/* Bytes that were read on one side and not yet written on the other. */
+/* Bytes read from one side and not yet written to the other. */
 struct flow {
     char bytes[4096];
     size_t length;
 };
 
 static struct flow typed, printed;
-static pid_t first;                 /* the container's first process */
-static int master = -1, slave = -1; /* its terminal, both ends */
-static int keyboard = -1, screen = -1;
-static bool whole; /* keyboard and screen: keys are passed on one by one */
+static pid_t first;                    /* the container's first process */
+static int master = -1, slave = -1;    /* the container's terminal, both ends */
+static int keyboard = -1, screen = -1; /* the caller's terminal; -1: not used */
+static bool whole; /* standard input and output are the terminal: relay keys */
 static bool raw;
 static struct termios before; /* the caller's modes, while raw */
 
-/* --- in the container ------------------------------------------------------
- */
+/* --- in the container ----------------------------------------------------- */
 
 static int find_terminal(void)
 {
@@ -45,7 +44,7 @@ static int find_terminal(void)
     return -1;
 }
 
-/* Where the caller's terminal stays as it is, it echoes what is typed. */
+/* Sets the modes and the size of TO like those of FROM. */
 static void set_modes(int from, int to)
 {
     struct winsize size;
@@ -53,9 +52,10 @@ static void set_modes(int from, int to)
 
     if (tcgetattr(to, &modes) == -1)
         die("tcgetattr");
-    /* Otherwise a program has changed the modes for itself. */
+    /* Without ICANON, a program has changed the modes for itself. */
     if (tcgetattr(from, &callers) == 0 && callers.c_lflag & ICANON)
         modes = callers;
+    /* A caller's terminal that does not become raw echoes by itself. */
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         modes.c_lflag &= ~(tcflag_t)ECHO;
     if (tcsetattr(to, TCSANOW, &modes) == -1)
@@ -64,7 +64,7 @@ static void set_modes(int from, int to)
         ioctl(to, TIOCSWINSZ, &size);
 }
 
-/* Space for one descriptor beside the one byte of a message. See cmsg(3). */
+/* Space for one descriptor, sent with a message of one byte. See cmsg(3). */
 union control {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int))];
@@ -95,7 +95,7 @@ bool give_terminal(int channel)
     int ours = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (ours == -1 || ioctl(ours, TIOCSPTLCK, &locked) == -1)
         die("open /dev/ptmx");
-    /* By the descriptor, since a path could lead to another devpts. */
+    /* Open by the descriptor: a path could lead to another devpts. */
     int terminal = ioctl(ours, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal == -1 || ioctl(terminal, TIOCSCTTY, 0) == -1)
         die("open the container's terminal");
@@ -107,10 +107,9 @@ bool give_terminal(int channel)
     return true;
 }
 
-/* --- in the parent: the caller's terminal ----------------------------------
- */
+/* --- in the parent: the caller's terminal --------------------------------- */
 
-/* A terminal that is not the one of our session has no foreground. */
+/* Also true for a terminal that does not control this session (group is -1). */
 static bool in_foreground(void)
 {
     pid_t group = tcgetpgrp(STDIN_FILENO);
@@ -155,8 +154,8 @@ void end_typing(void)
     keyboard = -1;
 }
 
-/* Opened once more, so that O_NONBLOCK is ours alone: the shell has the same
- * description. */
+/* Opens the terminal of FD again. The shell shares FD's open file description,
+ * and must not get O_NONBLOCK. */
 static int open_again(int fd)
 {
     char path[32];
@@ -180,7 +179,8 @@ void receive_terminal(int channel, pid_t pid)
         !CMSG_FIRSTHDR(&message))
         return;
     memcpy(&master, CMSG_DATA(&control.header), sizeof(master));
-    /* Held open: without it, reading fails while nobody inside has it open. */
+    /* Hold the slave open: otherwise reading the master fails while no process
+     * of the container has the slave open. */
     slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave == -1 || fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
         die("open the container's terminal");
@@ -193,10 +193,9 @@ void receive_terminal(int channel, pid_t pid)
     take_terminal();
 }
 
-/* --- in the parent: the relay ----------------------------------------------
- */
+/* --- in the parent: the relay --------------------------------------------- */
 
-/* The caller's terminal is gone, and so is the container's. */
+/* The caller's terminal has hung up: hang up the container's. */
 static void hang_up(void)
 {
     close(master);
@@ -205,7 +204,8 @@ static void hang_up(void)
     typed.length = printed.length = 0;
 }
 
-/* Writes what can be written. If nobody can receive it any more, it is lost. */
+/* Writes as much as FD accepts. Drops the bytes if FD cannot be written to any
+ * more. */
 static void write_flow(struct flow *flow, int fd)
 {
     ssize_t n = flow->length ? write(fd, flow->bytes, flow->length) : 0;
@@ -218,8 +218,9 @@ static void write_flow(struct flow *flow, int fd)
     memmove(flow->bytes, flow->bytes + n, flow->length);
 }
 
-/* Returns whether there was something. The container's terminal ends a line
- * with a carriage return, and so does the caller's, unless it is raw. */
+/* Reads output and returns whether there was any. The container's terminal adds
+ * a carriage return to each line. Remove it unless the caller's terminal is
+ * raw, because otherwise that terminal adds one as well. */
 static bool read_printed(void)
 {
     char text[sizeof(printed.bytes)];
@@ -231,7 +232,7 @@ static bool read_printed(void)
     return n > 0;
 }
 
-/* What a key means to the container's terminal; 0: no signal. */
+/* Returns the signal that KEY sends in the container's terminal; 0: none. */
 static int signal_of_key(const struct termios *modes, char key)
 {
     static const int keys[][2] = {
@@ -244,7 +245,7 @@ static int signal_of_key(const struct termios *modes, char key)
     return 0;
 }
 
-/* One key at a time: what is typed behind one that ends the container is for
+/* Read one key at a time. Keys after the one that ends the container are for
  * the caller's shell. */
 static void read_keys(bool (*judge)(int signal))
 {
@@ -266,7 +267,7 @@ static void read_keys(bool (*judge)(int signal))
         hang_up();
 }
 
-/* A read that does not end with a newline was ended by Ctrl-D. */
+/* Reads a line. One that does not end with a newline was ended by Ctrl-D. */
 static void read_line(void)
 {
     ssize_t n = read(keyboard, typed.bytes, sizeof(typed.bytes) - 1);
@@ -279,8 +280,9 @@ static void read_line(void)
     typed.length = (size_t)n;
 }
 
-/* With standard output in a pipe, its reader may be a pager, which wants the
- * keys one by one: they are ours only while the terminal gives whole lines. */
+/* Returns whether the keyboard's input is for the container. If standard output
+ * is a pipe to a pager, the pager sets the terminal to single keys (no ICANON)
+ * and reads them itself. */
 static bool may_read_keys(void)
 {
     struct termios now;
@@ -304,8 +306,8 @@ int watch_terminal(struct pollfd fds[TERMINAL_FDS])
                              .events = POLLIN};
     fds[2] =
         (struct pollfd){.fd = printed.length ? screen : -1, .events = POLLOUT};
-    /* No signal says that a job which runs is in the foreground again, or that
-     * a pager has ended. */
+    /* Poll: no signal tells that this job is in the foreground again, or that a
+     * pager has ended. */
     return keyboard != -1 && !reading ? LOOK_AGAIN_MS : -1;
 }
 

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Builds a BusyBox root file system: rootfs/build.sh DIR
-# Only looks for a usable BusyBox:   rootfs/build.sh --check, or --print, which
-#                                    prints its path
+# Builds a BusyBox root file system:
 #
-# Needs no root rights, only the distribution's static BusyBox, or the one that
-# BUSYBOX=/path names. Run again, it does nothing unless that BusyBox or this
-# script is newer than what it built.
+#     rootfs/build.sh DIR       builds it in DIR
+#     rootfs/build.sh --check   only checks that a usable BusyBox is installed
+#     rootfs/build.sh --print   the same, and prints its path
+#
+# Needs no root. Uses the distribution's static BusyBox, or the one that
+# BUSYBOX=/path names. Does nothing if DIR is newer than BusyBox and this
+# script.
 set -eu
 
 die() {
@@ -24,7 +26,7 @@ find_busybox() {
         echo "$BUSYBOX"
         return
     fi
-    # Alpine and Fedora give the static one a name of its own.
+    # Alpine and Fedora have a name of its own for the static BusyBox.
     for name in busybox.static busybox-static busybox; do
         for dir in /bin /usr/bin /sbin /usr/sbin /usr/lib/initcpio; do
             [ -x "$dir/$name" ] && echo "$dir/$name" && return
@@ -43,26 +45,26 @@ install_hint() {
     elif command -v pacman >/dev/null; then
         echo "make setup, or: pacman -S busybox"
     else
-        echo "install a statically linked BusyBox, or name one: BUSYBOX=/path"
+        echo "install a statically linked BusyBox, or set BUSYBOX=/path"
     fi
 }
 
-# Byte N and the next C of FILE, in hexadecimal.
+# bytes FILE OFFSET COUNT: prints the bytes in hexadecimal.
 bytes() {
     od -An -tx1 -j"$2" -N"$3" "$1" | tr -d ' \n'
 }
 
-# A dynamically linked program has a program header of type PT_INTERP (3): the
-# path of its dynamic linker, which the new root does not have.
+# A dynamically linked program has a program header PT_INTERP (type 3), the path
+# of its dynamic linker. The new root has no dynamic linker.
 check_busybox() {
-    [ -e "$1" ] || die "$1: no such file" "BUSYBOX=/path names a BusyBox"
-    [ -x "$1" ] || die "$1: not executable" "chmod +x"
+    [ -e "$1" ] || die "$1: no such file" "BUSYBOX=/path must name a BusyBox"
+    [ -x "$1" ] || die "$1: not executable" "chmod +x $1"
     [ "$(bytes "$1" 0 4)" = 7f454c46 ] || die "$1: not an ELF program" "$(install_hint)"
-    # /proc/self/exe is od itself, a program of this machine: bytes 4, 5 and 18, 19
-    # of an ELF header tell the word size, the byte order and the architecture.
+    # Compare with od itself, a program of this machine. Bytes 4, 5 and 18, 19
+    # of an ELF header are the word size, the byte order and the architecture.
     [ "$(bytes "$1" 4 2) $(bytes "$1" 18 2)" = \
       "$(bytes /proc/self/exe 4 2) $(bytes /proc/self/exe 18 2)" ] ||
-        die "$1: made for another architecture than $(uname -m)" "$(install_hint)"
+        die "$1: expected a program for $(uname -m)" "$(install_hint)"
     case $(bytes "$1" 4 1) in
     01) table=28 size=42 count=44 width=4 ;;
     *) table=32 size=54 count=56 width=8 ;;
@@ -72,13 +74,14 @@ check_busybox() {
     count=$(number "$1" $count 2)
     while [ "$count" -gt 0 ]; do
         [ "$(number "$1" "$offset" 4)" -ne 3 ] ||
-            die "$1: dynamically linked, needs libraries that the new root has not" "$(install_hint)"
+            die "$1: dynamically linked: expected a static program" "$(install_hint)"
         offset=$((offset + size))
         count=$((count - 1))
     done
 }
 
-# A number of C bytes at byte N of FILE, in this machine's byte order.
+# number FILE OFFSET COUNT: prints the number, read in this machine's byte
+# order.
 number() {
     od -An -tu"$3" -j"$2" -N"$3" "$1" | tr -d ' \n'
 }
@@ -98,11 +101,11 @@ if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$busybox" ] &&
 fi
 check_busybox "$busybox"
 
-# Built beside its place and moved there whole: what is interrupted leaves no
-# half of a root behind.
+# Build beside DIR and move the result there whole, so that an interrupted build
+# leaves no incomplete root.
 umask 022
-# A directory made for it is closed to others: a set-uid file that root made in the
-# container would serve every user of the host.
+# Close DIR's parent to other users, who could otherwise execute a set-uid file
+# that root made in the container.
 parent=$(dirname "$root")
 mkdir -p "$(dirname "$parent")"
 [ -d "$parent" ] || mkdir -m 0700 "$parent"
@@ -119,9 +122,9 @@ chmod 1777 tmp var/tmp
 
 cp "$busybox" bin/busybox
 chmod 0755 bin/busybox
-# Links, not copies, and relative ones: they also hold when seen from outside.
-# By BusyBox's shell, for which ln is no program to execute, 300 times over.
-# shellcheck disable=SC2016 # $applet is for that shell
+# Make relative links, which also work outside the container. Make them in
+# BusyBox's shell, where ln is built in: executing ln 300 times is slow.
+# shellcheck disable=SC2016 # $applet is for BusyBox's shell
 ./bin/busybox --list-full | ./bin/busybox sh -c 'while read -r applet; do
     case $applet in
     bin/busybox | linuxrc) ;;
@@ -132,7 +135,7 @@ chmod 0755 bin/busybox
 done'
 [ -L bin/sh ] || die "$busybox: has no sh" "$(install_hint)"
 
-# The files of this root belong to whoever builds it: give that user a name.
+# The user who builds the root owns its files: give that user a name.
 user=$(id -u)
 group=$(id -g)
 {
@@ -146,11 +149,11 @@ group=$(id -g)
     [ "$group" -eq 0 ] || [ "$group" -eq 5 ] || echo "builder:x:$group:"
     [ "$group" -eq 65534 ] || echo 'nogroup:x:65534:'
 } >etc/group
-# Read by every interactive shell in the container, see ENV in ash's manual.
+# Every interactive shell in the container reads this, see ENV in ash's manual.
 cat >etc/profile <<'END'
 PS1='\u@\h:\w\$ '
 END
-# The container mounts its own over these three.
+# The container mounts its own files over these three.
 echo container >etc/hostname
 : >etc/hosts
 : >etc/resolv.conf

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# What proves: the tests, and the tests of the tests. Included by the Makefile.
+# The tests, and the tests of the tests. The Makefile includes this file.
 
 HARNESS := $(addprefix $(BUILD)/tests/lib/,harness.o apart.o isolation.o \
              cgroups.o network.o)
@@ -13,7 +13,7 @@ $(BUILD)/tests/%.o: tests/%.c Makefile tests/tests.mk | \
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
-# build/tests/test_NAME, wherever below tests its source is.
+# The program of tests/DIRECTORY/test_NAME.c is build/tests/test_NAME.
 define TEST_RULE
 $$(BUILD)/tests/$(basename $(notdir $(1))): $$(BUILD)/$(1:.c=.o) $$(HARNESS)
 	@echo "  LINK  $$@"
@@ -21,8 +21,9 @@ $$(BUILD)/tests/$(basename $(notdir $(1))): $$(BUILD)/$(1:.c=.o) $$(HARNESS)
 endef
 $(foreach source,$(TEST_SOURCES),$(eval $(call TEST_RULE,$(source))))
 
-# The tests of a stage need no later one, which may be missing or broken. $(1):
-# the number of a stage; $(2): with two digits; $(3): all up to that one.
+# Build only the stages up to the tested one: a later one may be missing or
+# broken. $(1): a stage's number; $(2): the same with two digits; $(3): all
+# numbers up to it.
 define STAGE_TEST_RULE
 .PHONY: test$(1)
 test$(1): $$(BUILD)/tests/test_stage$(2) $(3:%=$$(BUILD)/stage%) \
@@ -34,7 +35,7 @@ $(foreach n,$(STAGES),\
     $(eval UP_TO += $(call two,$(n)))\
     $(eval $(call STAGE_TEST_RULE,$(n),$(call two,$(n)),$(UP_TO))))
 
-# What the earlier stages proved also holds for the last one.
+# Run the tests of the earlier stages on the last stage as well.
 LATER := $(filter-out stage$(call two,$(LAST)) rootfs doctor verbs harness,$(TESTS))
 SUITE = $(TESTS:%=$(BUILD)/tests/test_%) \
     $(LATER:%="$(BUILD)/tests/test_% $(LAST)")
@@ -46,8 +47,8 @@ test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
 test: test-needs
 	@$(SUDO)tests/lib/run.sh $(SUITE)
 
-# The machine of another architecture has a build directory of its own, in which
-# the cross compiler and its sysroot are used.
+# For a machine of another architecture, build with the cross compiler and its
+# sysroot, in a build directory of its own.
 FOREIGN := $(filter arm64,$(ARCH))
 ifneq ($(FOREIGN),)
 vm vm-test: cross = BUILD=$(BUILD)/$(FOREIGN) CC=aarch64-linux-gnu-gcc \
@@ -55,7 +56,7 @@ vm vm-test: cross = BUILD=$(BUILD)/$(FOREIGN) CC=aarch64-linux-gnu-gcc \
     LDFLAGS=--sysroot="$(CURDIR)/build/vm/$(FOREIGN)/root" SETUP=
 endif
 
-# The status of tools/vm/vm.sh is that of CMD; make turns all but 0 into 2.
+# tools/vm/vm.sh returns the status of CMD; make turns all but 0 into 2.
 .PHONY: vm vm-test vm-check vm-programs
 vm-check: | $(SETUP)
 	@ARCH="$(ARCH)" tools/vm/vm.sh --check
@@ -73,7 +74,7 @@ vm-test: vm-check $(if $(FOREIGN),,test-needs)
 	@$(if $(FOREIGN),,tests/verbs/test_vm.sh)
 	@ARCH="$(ARCH)" tests/lib/vm.sh $(SUITE)
 
-# Static, since it is executed in the container's root.
+# Link it statically: the container's root has no libraries.
 $(BUILD)/probe: $(BUILD)/tests/lib/probe.o
 	@echo "  LINK  $@"
 	@$(call LINK,)
@@ -90,7 +91,7 @@ $(BUILD)/tests/inject: $(BUILD)/tests/faults/inject.o
 faults: $(BUILD)/tests/run_faults $(BUILD)/tests/inject test-needs
 	@$(SUDO)tests/lib/run.sh $(STAGES:%="$(BUILD)/tests/run_faults %")
 
-# `tests/mutants/mutants.sh 3` for those of stage 3 alone.
+# For stage 3 alone: tests/mutants/mutants.sh 3
 .PHONY: mutants
 mutants: test-needs
 	@$(SUDO)tests/mutants/mutants.sh
@@ -107,8 +108,8 @@ $(BUILD)/bench: $(BUILD)/tests/bench/bench.o
 bench: $(BUILD)/bench $(BUILD)/floor $(BUILD)/stage07 rootfs
 	@$(SUDO)$(BUILD)/bench
 
-# exit(3) ends one call of the parser and not the fuzzer, which also keeps its
-# standard output: see tests/fuzz/fuzz.c.
+# Rename exit(3) and fclose(3), so that the option parser ends neither the
+# fuzzer nor its standard output. See tests/fuzz/fuzz.c.
 $(BUILD)/fuzz: tests/fuzz/fuzz.c common/options.c Makefile | rootfs
 	@echo "  FUZZ  $@"
 	@clang -std=gnu11 -g -O1 $(WARNINGS) -Dexit=leave -Dfclose=fflush \

@@ -1,25 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Undoes what containers left on the host whose parents were killed as well:
-# cgroups, and the bridge. tools/clean-host.sh STAGE07
+# Removes the cgroups and the bridge that containers left on the host because
+# their parents were killed: tools/clean-host.sh STAGE07
 #
-# Only what is ours and in nobody's use: a cgroup of ours whose name is the PID
-# of no process, and in which no process is; a bridge without a port. Names the
-# containers that survived their parent, because COMMAND changed its user, and
-# ends them if KILL=1 is in the environment.
+# Removes only what nobody uses: a cgroup in mini-container that is named after
+# no process's PID and contains no process, and a bridge without a port. Names
+# the containers that survived their parent because COMMAND changed its user,
+# and kills them if KILL=1 is in the environment.
 set -eu
 
 [ "$(id -u)" -eq 0 ] || { echo "clean-host: needs root" >&2; exit 1; }
 undone=0
 
-# The container may have made cgroups in its own.
+# is_empty CGROUP: neither it nor a cgroup below it contains a process.
 is_empty() {
     [ -z "$(find "$1" -name cgroup.procs -exec cat {} + 2>/dev/null)" ]
 }
 
-# The first process of a PID namespace, whose parent is none of our programs.
-# Its link eth0 leads to a port of mini0, or it is in one of our cgroups.
+# is_survivor PROCESS: it is PID 1 of a PID namespace, its parent is no stage,
+# and it is in a cgroup of mini-container or its eth0 is connected to mini0.
 is_survivor() {
     awk '/^NSpid:/ { exit !(NF == 3 && $3 == 1) }' "$1/status" || return 1
     parent=$(awk '/^PPid:/ { print $2 }' "$1/status")
@@ -38,15 +38,15 @@ for process in /proc/[0-9]*; do
     undone=1
     if [ "${KILL:-}" = 1 ]; then
         kill -s KILL "$pid"
-        echo "ended container $pid: $name"
+        echo "killed container $pid: $name"
         while [ -e "$process/exe" ]; do sleep 0.1; done
     else
-        echo "container $pid lives on without its parent: $name"
-        echo "  hint: make clean-host KILL=1 ends it"
+        echo "container $pid survived its parent: $name"
+        echo "  hint: make clean-host KILL=1 kills it"
     fi
 done
 
-# Field 5 of a cgroup mount is where it is mounted.
+# Field 5 of a line of mountinfo is the mount point.
 for mount in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do
     for directory in $(find "$mount" -path '*/mini-container/[0-9]*' -prune); do
         pid=${directory##*/}
@@ -59,7 +59,8 @@ for mount in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do
         -exec rmdir {} + 2>/dev/null || :
 done
 
-# A start mends the network, and its end removes it. The host's own root will do.
+# Run a container once: its start takes over a stale bridge, and its end removes
+# the bridge. It needs no root file system of its own.
 has_bridge() {
     grep -q '^ *mini0:' /proc/net/dev
 }

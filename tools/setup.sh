@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Installs what is missing: tools/setup.sh [GOAL]...
+# Installs missing packages: tools/setup.sh [GOAL]...
 #
-# GOAL is a verb of the Makefile that is wanted next (stage7, test, check) and
-# decides what is needed. Without one: everything but the tools of make check.
-# Says what it does; does nothing when nothing is missing.
+# GOAL is a goal of the Makefile (stage7, test, check) and decides which
+# packages are needed; without a GOAL, those of `make test`. Prints each command
+# before running it. Does nothing if no package is missing.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -44,7 +44,7 @@ need_for_building() {
     need "command -v cc && $has_header stdio.h" \
         "gcc libc6-dev" "gcc glibc-devel" "gcc" "gcc musl-dev"
     need "command -v ar" binutils binutils binutils binutils
-    # With a static C library, strace shows the calls of a stage and no others.
+    # strace of a static program shows the stage's calls and no loading.
     need "echo 'int main(void){return 0;}' | cc -static -x c -o /dev/null -" \
         libc6-dev glibc-static glibc musl-dev
     need "sh rootfs/build.sh --check" \
@@ -69,7 +69,7 @@ need_for_testing() {
     need "find /dev/null -printf x" findutils findutils findutils findutils
 }
 
-# The names of QEMU's packages; the kernel is fetched at the end.
+# Only QEMU and its tools. kernel.sh fetches the kernel afterwards.
 need_for_machine() {
     . tools/vm/arch.sh
     case $qemu in
@@ -113,7 +113,7 @@ need_for_fuzzing() {
         libclang-rt-dev compiler-rt compiler-rt compiler-rt
 }
 
-# Where a name is missing, the distribution has no such package.
+# An empty name means that the distribution has no such package.
 need_for_builds() {
     need "command -v gcc" gcc gcc gcc gcc
     need "command -v clang" clang clang clang clang
@@ -147,7 +147,7 @@ for goal in "$@"; do
 done
 
 
-# --- installing -----------------------------------------------------------------
+# --- installing ---------------------------------------------------------------
 
 install_missing() {
     case $manager in
@@ -156,8 +156,8 @@ install_missing() {
     pacman) install="pacman -S --needed --noconfirm" ;;
     apk) install="apk add" ;;
     none)
-        echo "setup: no apt, dnf, pacman or apk here" >&2
-        echo "  hint: install what Debian calls $missing" >&2
+        echo "setup: expected one of apt, dnf, pacman and apk" >&2
+        echo "  hint: install these packages, by Debian's names: $missing" >&2
         exit 1
         ;;
     esac
@@ -165,7 +165,7 @@ install_missing() {
     if [ "$(id -u)" -ne 0 ]; then
         sudo=sudo
         if ! command -v sudo >/dev/null; then
-            echo "setup: installing needs root, and there is no sudo" >&2
+            echo "setup: installing needs root, and sudo is not installed" >&2
             echo "  hint: as root: $install $missing" >&2
             exit 1
         fi

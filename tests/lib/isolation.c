@@ -285,7 +285,7 @@ void directory_gives_126(void **state)
 {
     (void)state;
     assert_not_run(run_quiet("/tmp"), 126, "exec /tmp: Permission denied",
-                   "that is a directory");
+                   "it is a directory");
 }
 
 void program_of_another_architecture_gives_126(void **state)
@@ -326,7 +326,7 @@ void interpreter_that_cannot_be_executed_gives_126(void **state)
         char *file =
             script("bad", format("#!%s\necho run\n", rows[i][0]), 0755);
         struct result result = run_file(file, WORDS(NULL));
-        assert_not_run(result, 126, rows[i][1], "the interpreter it names");
+        assert_not_run(result, 126, rows[i][1], "its interpreter");
         assert_lacks(result.err, "noexec");
     }
 }
@@ -608,7 +608,7 @@ void root_of_a_user_namespace_is_told_what_it_lacks(void **state)
         return;
     }
     assert_not_run(result, 125, "ermi", "sudo ./run"); /* denied or permitted */
-    assert_contains(result.err, "the root of a user namespace");
+    assert_contains(result.err, "root of a user namespace");
 }
 
 static void limit_descriptors(void *count)

@@ -459,7 +459,7 @@ static void workdir_through_standard_input_fails(void **state)
             assert_status(result, 125);
             assert_text(result.out, "");
             assert_message(result,
-                           "the working directory is not in the container",
+                           "the working directory is outside the container",
                            "--workdir");
         }
 }
@@ -902,8 +902,9 @@ static void env_without_a_name_is_refused(void **state)
         struct result result = run_quiet("-e", values[i], "echo", "started");
         assert_status(result, 125);
         assert_text(result.out, "");
-        assert_message(result, format("--env %s: ", values[i]),
-                       "--env NAME=VALUE");
+        assert_message(
+            result, format("--env %s: expected NAME=VALUE or NAME", values[i]),
+            NULL);
     }
 }
 
@@ -942,9 +943,11 @@ static void a_relative_workdir_is_refused(void **state)
         struct result result = run_quiet("-w", values[i], "echo", "started");
         assert_status(result, 125);
         assert_text(result.out, "");
-        assert_message(result,
-                       format("--workdir %s: not an absolute path", values[i]),
-                       "begins with /");
+        assert_message(
+            result,
+            format("--workdir %s: expected a path that begins with /",
+                   values[i]),
+            NULL);
     }
 }
 
@@ -1228,7 +1231,7 @@ static void a_directory_on_a_file_has_its_message(void **state)
                               (int)(strstr(target, "/x") ? strlen(target) - 2
                                                          : strlen(target)),
                               target, rows[i].reason),
-                       "a directory can be mounted on a directory only");
+                       "mount a directory on a directory");
     }
 }
 
@@ -1236,20 +1239,24 @@ static const struct bad_volume {
     char *value;
     const char *message, *hint;
 } bad_volumes[] = {
-    {"/etc", "--volume /etc: not a source and a target", "SRC:DST"},
-    {"", "--volume : not a source and a target", "SRC:DST"},
-    {":/x", "--volume :/x: not a source and a target", "SRC:DST"},
-    {"/etc:", "--volume /etc:: not a source and a target", "SRC:DST"},
-    {"/etc:x", "--volume /etc:x: not a source and a target", "begins with /"},
-    {"/etc:/", "--volume /etc:/: the root cannot be", "--rootfs DIR"},
-    {"/etc:/..", "--volume /etc:/..: the root cannot be", "--rootfs DIR"},
-    {"/etc://./", "--volume /etc://./: the root cannot be", "--rootfs DIR"},
-    {"/etc:/tmp/..", "--volume /etc:/tmp/..: a target with ..", "SRC:DST"},
-    {"/etc:/tmp/../x", "--volume /etc:/tmp/../x: a target with ..", "SRC:DST"},
-    {"/etc:/x:rx", "--volume /etc:/x:rx: unknown mode 'rx'", "SRC:DST:ro"},
-    {"/etc:/x:", "--volume /etc:/x:: unknown mode ''", "SRC:DST:ro"},
-    {"/etc:/x:ro:", "--volume /etc:/x:ro:: unknown mode 'ro:'", "SRC:DST:ro"},
-    {"/no/such:/x", "open_tree /no/such: No such file", "exists here"},
+    {"/etc", "--volume /etc: expected SRC:DST[:ro]", "DST is an absolute"},
+    {"", "--volume : expected SRC:DST[:ro]", "DST is an absolute"},
+    {":/x", "--volume :/x: expected SRC:DST[:ro]", "DST is an absolute"},
+    {"/etc:", "--volume /etc:: expected SRC:DST[:ro]", "DST is an absolute"},
+    {"/etc:x", "--volume /etc:x: expected SRC:DST[:ro]", "DST is an absolute"},
+    {"/etc:/", "--volume /etc:/: DST must not be the root", "--rootfs DIR"},
+    {"/etc:/..", "--volume /etc:/..: DST must not be the root", "--rootfs DIR"},
+    {"/etc://./", "--volume /etc://./: DST must not be the root",
+     "--rootfs DIR"},
+    {"/etc:/tmp/..", "--volume /etc:/tmp/..: DST must not contain ..", NULL},
+    {"/etc:/tmp/../x", "--volume /etc:/tmp/../x: DST must not contain ..",
+     NULL},
+    {"/etc:/x:rx", "--volume /etc:/x:rx: expected mode ro or rw, not 'rx'",
+     NULL},
+    {"/etc:/x:", "--volume /etc:/x:: expected mode ro or rw, not ''", NULL},
+    {"/etc:/x:ro:", "--volume /etc:/x:ro:: expected mode ro or rw, not 'ro:'",
+     NULL},
+    {"/no/such:/x", "open_tree /no/such: No such file", "SRC to exist"},
 };
 
 static void a_bad_volume_is_refused(void **state)
@@ -1290,7 +1297,7 @@ static void a_root_that_is_no_directory_is_refused(void **state)
     assert_root_refused("/no/such", "rootfs /no/such: No such file", NULL);
     assert_root_refused("", "rootfs : No such file", NULL);
     assert_root_refused(file, format("rootfs %s: Not a directory", file),
-                        "takes a directory");
+                        "expects a directory");
 }
 
 static void the_hosts_own_root_is_refused(void **state)

@@ -344,9 +344,10 @@ static void unknown_networks_are_refused(void **state)
         struct result result = run("--network", names[i], "echo", "run");
         assert_status(result, 125);
         assert_text(result.out, "");
-        assert_message(result,
-                       format("--network '%s': unknown network", names[i]),
-                       "bridge, none or host");
+        assert_message(
+            result,
+            format("--network '%s': expected bridge, none or host", names[i]),
+            NULL);
     }
     assert_host_unchanged(before);
 }
@@ -1015,7 +1016,8 @@ static void a_failure_while_leaving_keeps_the_status(void **state)
     on_host("ip link set " BRIDGE " address 02:00:00:00:00:01");
     struct result result = end(&live);
     assert_status(result, 7);
-    assert_contains(result.err, "link " BRIDGE " exists and is not ours");
+    assert_contains(result.err,
+                    "link " BRIDGE " exists and is not a bridge of ours");
     on_host("ip link set " BRIDGE " address 02:6d:69:6e:69:30");
     assert_contains(inside("ping -c 1 -W 10 " GATEWAY), " 0% packet loss");
     assert_host_unchanged(before);
@@ -1065,13 +1067,13 @@ static void clean_host_ends_a_survivor_only_when_told_to(void **state)
 
     kill(live.parent, SIGKILL);
     wait_until_gone(live.parent);
-    char *name = format("container %d lives on without its parent: sleep 1000 "
-                        "\n  hint: make clean-host KILL=1 ends it\n",
+    char *name = format("container %d survived its parent: sleep 1000 "
+                        "\n  hint: make clean-host KILL=1 kills it\n",
                         container);
     assert_text(clean_host(""), name);
     assert_true(exists(container));
     assert_text(clean_host("KILL=1"),
-                format("ended container %d: sleep 1000 \n", container));
+                format("killed container %d: sleep 1000 \n", container));
     assert_false(exists(container));
     assert_true(has_link(BRIDGE));
     assert_status(end(&other), 0);
@@ -1368,10 +1370,11 @@ static void a_foreign_link_of_our_name_is_refused_and_untouched(void **state)
         struct result result = run("echo", "run");
         assert_status(result, 125);
         assert_text(result.out, "");
-        assert_message(result, "link " BRIDGE " exists and is not ours",
+        assert_message(result,
+                       "link " BRIDGE " exists and is not a bridge of ours",
                        "--network none");
-        char *first = strstr(result.err, "exists and is not ours");
-        assert_null(strstr(first + 1, "exists and is not ours"));
+        char *first = strstr(result.err, "exists and is not a bridge of ours");
+        assert_null(strstr(first + 1, "exists and is not a bridge of ours"));
         assert_host_unchanged(before);
         assert_status(run_quiet("--network", "none", "true"), 0);
         on_host("ip link delete " BRIDGE);

@@ -25,7 +25,3 @@ void narrate_container(void)
 void narrate_held(void)
 {
 }
-
-void narrate_failure(void)
-{
-}

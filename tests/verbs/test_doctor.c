@@ -172,28 +172,28 @@ static void expect_line(const char *line)
 static void a_good_machine_has_a_line_for_everything(void **state)
 {
     (void)state;
-    assert_text(
-        examine().out,
-        "fine  root: by sudo\n"
-        "fine  kernel: Linux 6.8.0-40-generic\n"
-        "fine  architecture: x86_64\n"
-        "fine  namespaces: mnt pid uts ipc cgroup net\n"
-        "fine  propagation: / is shared, as systemd makes it\n"
-        "fine  cgroups: version 2, at /sys/fs/cgroup\n"
-        "fine  memory controller: version 2, at /sys/fs/cgroup\n"
-        "fine  pids controller: version 2, at /sys/fs/cgroup\n"
-        "fine  cpu controller: version 2, at /sys/fs/cgroup\n"
-        "fine  forwarding: off; stage 7 switches it on while a "
-        "container runs\n"
-        "fine  nft: found\n"
-        "note  FORWARD: only root can see its policy: ask again as root\n"
-        "fine  compiler: cc 12.2\n"
-        "fine  static libc: found\n"
-        "fine  libmnl: found\n"
-        "fine  cmocka: found\n"
-        "fine  busybox: static, and for this machine\n"
-        "fine  strace: found\n"
-        "fine  qemu-system-x86_64: found\n\n" ALL_RUN "\n");
+    assert_text(examine().out,
+                "fine  root: by sudo\n"
+                "fine  kernel: Linux 6.8.0-40-generic\n"
+                "fine  architecture: x86_64\n"
+                "fine  namespaces: mnt pid uts ipc cgroup net\n"
+                "fine  propagation: / is shared, as systemd makes it\n"
+                "fine  cgroups: version 2, at /sys/fs/cgroup\n"
+                "fine  memory controller: version 2, at /sys/fs/cgroup\n"
+                "fine  pids controller: version 2, at /sys/fs/cgroup\n"
+                "fine  cpu controller: version 2, at /sys/fs/cgroup\n"
+                "fine  forwarding: off; stage 7 switches it on while a "
+                "container runs\n"
+                "fine  nft: found\n"
+                "note  FORWARD: only root can see its policy: run doctor again "
+                "as root\n"
+                "fine  compiler: cc 12.2\n"
+                "fine  static libc: found\n"
+                "fine  libmnl: found\n"
+                "fine  cmocka: found\n"
+                "fine  busybox: static, and for this architecture\n"
+                "fine  strace: found\n"
+                "fine  qemu-system-x86_64: found\n\n" ALL_RUN "\n");
     expect("", ALL_RUN);
 }
 
@@ -211,8 +211,8 @@ static void a_user_without_sudo_gets_as_far_as_stage_1(void **state)
 {
     (void)state;
     lose("/bin/sudo");
-    expect("FIX   root: not root, and no sudo here: su, then ./run without "
-           "sudo; or without root: make vm\n",
+    expect("FIX   root: not root, and sudo is not installed: become root by "
+           "su, or use make vm, which needs no root\n",
            "Stage 1 will run; stage 2 needs: root.");
 }
 
@@ -220,8 +220,8 @@ static void a_user_of_no_known_group_is_told_how_to_ask(void **state)
 {
     (void)state;
     set_user(1000, "user sudoku");
-    expect_line("note  root: there is sudo; whether you may use it, says: "
-                "sudo -v");
+    expect_line(
+        "note  root: sudo is installed; sudo -v tells whether you may use it");
 }
 
 static void docker_without_cap_sys_admin_is_seen(void **state)
@@ -231,11 +231,11 @@ static void docker_without_cap_sys_admin_is_seen(void **state)
     set("/.dockerenv", "");
     set("/proc/self/status", "CapEff:\t00000000a80435fb\n"); /* its default */
     struct result result =
-        expect("FIX   root: Docker took CAP_SYS_ADMIN away: docker run "
+        expect("FIX   root: Docker drops CAP_SYS_ADMIN: use docker run "
                "--privileged, or a virtual machine\n",
                "Stage 1 will run; stage 2 needs: root.");
     assert_contains(result.out,
-                    "note  container: you are inside one already\n");
+                    "note  container: you are inside a container already\n");
 }
 
 static void a_root_without_cap_sys_admin_is_seen_elsewhere(void **state)
@@ -243,7 +243,7 @@ static void a_root_without_cap_sys_admin_is_seen_elsewhere(void **state)
     (void)state;
     set_user(0, "root");
     set("/proc/self/status", "CapEff:\t000001ffffdfffff\n");
-    expect("FIX   root: this root has no CAP_SYS_ADMIN (see capsh --print): "
+    expect("FIX   root: root lacks CAP_SYS_ADMIN here (see capsh --print): "
            "run where root is not restricted\n",
            "Stage 1 will run; stage 2 needs: root.");
 }
@@ -253,8 +253,8 @@ static void a_root_without_cap_net_admin_has_no_network(void **state)
     (void)state;
     set_user(0, "root");
     set("/proc/self/status", "CapEff:\t000001ffffffefff\n");
-    expect("FIX   network: this root has no CAP_NET_ADMIN: ./run --network "
-           "none does without\n",
+    expect("FIX   network: root lacks CAP_NET_ADMIN here: use ./run --network "
+           "none\n",
            "Stages 1 to 6 will run; stage 7 needs: network.");
 }
 
@@ -263,7 +263,7 @@ static void the_root_of_a_user_namespace_makes_no_devices(void **state)
     (void)state;
     set_user(0, "root");
     set("/proc/self/uid_map", "         0       1000          1\n");
-    expect("FIX   user namespace: this root is not the machine's: run as the "
+    expect("FIX   user namespace: its root is not root of the host: run as the "
            "real root, with sudo\n",
            "Stages 1 to 4 will run; stage 5 needs: user namespace.");
 }
@@ -275,7 +275,7 @@ static void apparmor_s_restriction_is_no_obstacle_to_sudo(void **state)
     (void)state;
     set(RESTRICTED, "1\n");
     expect_line("note  apparmor: restricts root in a user namespace (Ubuntu "
-                "24.04): unshare -r is not enough, sudo ./run is");
+                "24.04): use sudo ./run, not unshare -r");
 }
 
 static void apparmor_s_restriction_stops_a_root_of_a_namespace(void **state)
@@ -295,11 +295,10 @@ static void an_old_kernel_stops_before_stage_5(void **state)
 {
     (void)state;
     set("/proc/sys/kernel/osrelease", "4.19.0-27-amd64\n");
-    expect("FIX   kernel: Linux 4.19.0-27-amd64: from stage 5 on, 5.12 or "
-           "later\n",
+    expect("FIX   kernel: Linux 4.19.0-27-amd64: stage 5 needs 5.12 or later\n",
            "Stages 1 to 4 will run; stage 5 needs: kernel.");
     set("/proc/sys/kernel/osrelease", "5.11.22\n");
-    expect("FIX   kernel: Linux 5.11.22: from stage 5 on, 5.12 or later\n",
+    expect("FIX   kernel: Linux 5.11.22: stage 5 needs 5.12 or later\n",
            "Stages 1 to 4 will run; stage 5 needs: kernel.");
     set("/proc/sys/kernel/osrelease", "5.12-rc1\n");
     expect_line("fine  kernel: Linux 5.12-rc1");
@@ -311,7 +310,7 @@ static void another_system_than_linux_is_none(void **state)
 {
     (void)state;
     lose("/proc/sys/kernel/osrelease");
-    expect("FIX   kernel: this is no Linux: use a virtual machine with Linux\n",
+    expect("FIX   kernel: not Linux: use a virtual machine with Linux\n",
            "No stage will run; stage 1 needs: kernel.");
 }
 
@@ -335,8 +334,8 @@ static void wsl_2_needs_its_controllers_in_one_place(void **state)
         ROOT_MOUNT V1("cpu") V2("/sys/fs/cgroup/unified", "rw"));
     set("/sys/fs/cgroup/unified/cgroup.controllers", "memory\n");
     expect("FIX   pids controller: not mounted: "
-           "kernelCommandLine=cgroup_no_v1=all below [wsl2] in .wslconfig, "
-           "then wsl --shutdown\n",
+           "add kernelCommandLine=cgroup_no_v1=all below [wsl2] in .wslconfig, "
+           "then type wsl --shutdown\n",
            "Stages 1 to 5 will run; stage 6 needs: pids controller.");
 }
 
@@ -344,16 +343,17 @@ static void a_machine_that_nobody_tried_is_only_noted(void **state)
 {
     (void)state;
     set_command("uname", "echo riscv64");
-    expect_line("note  architecture: riscv64: nobody tried it yet");
+    expect_line("note  architecture: riscv64: not tested yet");
 }
 
 static void a_missing_namespace_stops_before_its_stage(void **state)
 {
     (void)state;
     lose("/proc/self/ns/cgroup");
-    expect("FIX   cgroup namespace: this kernel has none: another kernel (see "
-           "ls /proc/self/ns)\n",
-           "Stages 1 to 5 will run; stage 6 needs: cgroup namespace.");
+    expect(
+        "FIX   cgroup namespace: this kernel lacks it: use another kernel (see "
+        "ls /proc/self/ns)\n",
+        "Stages 1 to 5 will run; stage 6 needs: cgroup namespace.");
     lose("/proc/self/ns/pid");
     assert_contains(examine().out, "Stages 1 to 2 will run; stage 3 needs: pid "
                                    "namespace.\n");
@@ -377,10 +377,12 @@ static void user_namespaces_are_not_needed(void **state)
 {
     (void)state;
     set("/proc/sys/user/max_user_namespaces", "0\n");
-    expect_line("note  user namespace: only root may make one; no stage does");
+    expect_line(
+        "note  user namespace: only root may make one; no stage needs one");
     set("/proc/sys/user/max_user_namespaces", "1000\n");
     set("/proc/sys/kernel/unprivileged_userns_clone", "0\n");
-    expect_line("note  user namespace: only root may make one; no stage does");
+    expect_line(
+        "note  user namespace: only root may make one; no stage needs one");
 }
 
 static void a_private_root_is_as_good_as_a_shared_one(void **state)
@@ -388,8 +390,8 @@ static void a_private_root_is_as_good_as_a_shared_one(void **state)
     (void)state;
     set("/proc/self/mountinfo",
         "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n" V2("/sys/fs/cgroup", "rw"));
-    expect_line("fine  propagation: / is private; with systemd it would be "
-                "shared");
+    expect_line(
+        "fine  propagation: / is private; systemd would make it shared");
 }
 
 /* --- cgroups -------------------------------------------------------------- */
@@ -446,7 +448,8 @@ static void a_raspberry_pi_without_memory_controller_is_seen(void **state)
 {
     static const char fixes[] =
         "FIX   memory controller: disabled when the kernel started: add "
-        "cgroup_enable=memory to its command line and reboot (Raspberry Pi: "
+        "cgroup_enable=memory to the kernel's command line and reboot "
+        "(Raspberry Pi: "
         "/boot/firmware/cmdline.txt)\n";
     static const char verdict[] =
         "Stages 1 to 5 will run; stage 6 needs: memory controller.";
@@ -475,7 +478,7 @@ static void cgroups_that_docker_made_read_only_are_seen(void **state)
     (void)state;
     set("/proc/self/mountinfo", ROOT_MOUNT V2("/sys/fs/cgroup", "ro"));
     expect("FIX   cgroups: /sys/fs/cgroup is read-only, as Docker makes it: "
-           "docker run --privileged\n",
+           "use docker run --privileged\n",
            "Stages 1 to 5 will run; stage 6 needs: cgroups.");
 }
 
@@ -487,9 +490,10 @@ static void dockers_cgroup_namespace_is_seen(void **state)
     set("/sys/fs/cgroup/cgroup.procs", "1\n7\n");
     set("/sys/fs/cgroup/cgroup.type", "domain\n");
     assert_contains(expect("", ALL_RUN).out,
-                    "note  container: you are inside one already\n");
+                    "note  container: you are inside a container already\n");
     set("/sys/fs/cgroup/cgroup.subtree_control", "cpu pids\n");
-    expect("FIX   cgroups: processes live in /sys/fs/cgroup itself: docker run "
+    expect("FIX   cgroups: /sys/fs/cgroup itself contains processes: use "
+           "docker run "
            "--privileged --cgroupns=host\n",
            "Stages 1 to 5 will run; stage 6 needs: cgroups.");
     set("/sys/fs/cgroup/cgroup.procs", "");
@@ -520,8 +524,8 @@ static void a_read_only_proc_sys_has_no_forwarding(void **state)
         ROOT_MOUNT V2(
             "/sys/fs/cgroup",
             "rw") "40 22 0:5 /sys /proc/sys ro,nosuid - proc proc rw\n");
-    expect("FIX   forwarding: /proc/sys is read-only, as in a container: "
-           "./run --network none does without\n",
+    expect("FIX   forwarding: /proc/sys is read-only, as in a container: use "
+           "./run --network none\n",
            "Stages 1 to 6 will run; stage 7 needs: forwarding.");
 }
 
@@ -542,13 +546,13 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
 
     (void)state;
     set_command("nft", format(chains, ""));
-    expect_line(
-        "note  FORWARD: only root can see its policy: ask again as root");
+    expect_line("note  FORWARD: only root can see its policy: run doctor again "
+                "as root");
     set("/sys/class/net/docker0/ifindex", "3\n");
-    expect_line("note  FORWARD: Docker is here and may have made it drop; only "
-                "root can see that: ask again as root");
+    expect_line("note  FORWARD: Docker may have set its policy to drop, which "
+                "only root can see: run doctor again as root");
     set_user(0, "root");
-    expect_line("fine  FORWARD: no policy drops what is forwarded");
+    expect_line("fine  FORWARD: no policy drops forwarded packets");
     set_command("nft", format(chains, drop));
     expect("FIX   FORWARD: ip filter FORWARD has the policy drop: nft insert "
            "rule ip filter FORWARD iifname mini0 accept; nft insert rule ip "
@@ -558,7 +562,7 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
     set_command("nft", format("[ $2 != chain ] || { echo mini0; exit; }\n"
                               "%s",
                               format(chains, drop)));
-    expect_line("fine  FORWARD: no policy drops what is forwarded");
+    expect_line("fine  FORWARD: no policy drops forwarded packets");
 }
 
 static void without_nft_there_is_no_nat(void **state)
@@ -579,10 +583,10 @@ static void without_a_compiler_nothing_runs(void **state)
 {
     (void)state;
     lose("/bin/cc");
-    expect("FIX   compiler: none, or no headers: make setup\n",
+    expect("FIX   compiler: not found, or without headers: make setup\n",
            "No stage will run; stage 1 needs: compiler.");
     set_command("cc", "exit 1");
-    expect("FIX   compiler: none, or no headers: make setup\n",
+    expect("FIX   compiler: not found, or without headers: make setup\n",
            "No stage will run; stage 1 needs: compiler.");
 }
 
@@ -608,10 +612,10 @@ static void what_only_the_tests_need_stops_no_stage(void **state)
     absent = "cmocka.h";
     lose("/bin/strace");
     lose("/bin/git");
-    expect("FIX   git: not found, make diffN needs it: sudo apt-get install "
+    expect("FIX   git: not found; make diffN needs it: sudo apt-get install "
            "git\n"
-           "FIX   cmocka: not found, the tests need it: make setup test\n"
-           "FIX   strace: not found, the tests need it: make setup test\n",
+           "FIX   cmocka: not found; the tests need it: make setup test\n"
+           "FIX   strace: not found; the tests need it: make setup test\n",
            ALL_RUN " Better with: git, cmocka, strace.");
 }
 
@@ -619,8 +623,8 @@ static void without_a_static_libc_strace_shows_more(void **state)
 {
     (void)state;
     absent = "int main";
-    expect("FIX   static libc: not found, so strace shows how the programs are "
-           "loaded: make setup\n",
+    expect("FIX   static libc: not found, so strace also shows the loading: "
+           "make setup\n",
            ALL_RUN " Better with: static libc.");
 }
 
@@ -628,7 +632,7 @@ static void qemu_is_only_noted(void **state)
 {
     (void)state;
     lose("/bin/qemu-system-x86_64");
-    expect_line("note  qemu-system-x86_64: not found; make vm alone needs it: "
+    expect_line("note  qemu-system-x86_64: not found; only make vm needs it: "
                 "make setup vm");
 }
 
@@ -642,9 +646,8 @@ static void a_tree_that_is_mounted_noexec_is_named(void **state)
                  "cp '%2$s' '%1$s/doctor'",
                  tree, built("../doctor")));
     struct result result = examine_with(WORDS("sh", format("%s/doctor", tree)));
-    assert_contains(result.out,
-                    "FIX   file system: mounted noexec, so nothing in this "
-                    "tree can be executed: cp -R ");
+    assert_contains(result.out, "FIX   file system: mounted noexec, so no "
+                                "program of this tree can run: cp -R ");
     assert_contains(result.out, "\nNo stage will run; stage 1 needs: file "
                                 "system");
     assert_int_equal(result.status, 1);
@@ -654,8 +657,8 @@ static void without_a_busybox_stages_1_to_4_run(void **state)
 {
     (void)state;
     busybox = "/no/such/busybox";
-    expect("FIX   busybox: /no/such/busybox: no such file: BUSYBOX=/path names "
-           "a BusyBox\n",
+    expect("FIX   busybox: /no/such/busybox: no such file: BUSYBOX=/path must "
+           "name a BusyBox\n",
            "Stages 1 to 4 will run; stage 5 needs: busybox.");
 }
 
@@ -669,8 +672,8 @@ static void a_busybox_of_another_architecture_is_seen(void **state)
                  "conv=notrunc 2>/dev/null",
                  busybox, copy, copy));
     busybox = copy;
-    expect(format("FIX   busybox: %s: made for another architecture than "
-                  "x86_64: make setup, or: apt-get install busybox-static\n",
+    expect(format("FIX   busybox: %s: expected a program for x86_64: make "
+                  "setup, or: apt-get install busybox-static\n",
                   copy),
            "Stages 1 to 4 will run; stage 5 needs: busybox.");
 }

@@ -308,10 +308,10 @@ static void a_busybox_of_another_architecture_is_refused(void **state)
     char *busybox = copy_busybox("busybox");
 
     overwrite(busybox, 18, 0xf3); /* e_machine: RISC-V */
-    assert_refused(busybox, "made for another architecture", "");
+    assert_refused(busybox, "expected a program for ", "");
     busybox = copy_busybox("busybox");
     overwrite(busybox, 5, 2); /* EI_DATA: most significant byte first */
-    assert_refused(busybox, "made for another architecture", "");
+    assert_refused(busybox, "expected a program for ", "");
 }
 
 static void a_program_that_is_no_busybox_is_refused(void **state)

@@ -227,7 +227,7 @@ without_a_kernel_the_message_says_what_to_type() {
     HOST_MODULES=$work/none run true
     rm -rf build/vm
     mv "$work/vm" build/vm
-    expect "status, message" "$status $err" "125 vm: there is no kernel to start
+    expect "status, message" "$status $err" "125 vm: no kernel found for the machine
   hint: make setup vm"
 }
 

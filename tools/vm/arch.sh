@@ -1,18 +1,18 @@
 # shellcheck shell=sh disable=SC2034 # read by vm.sh and kernel.sh
 # SPDX-License-Identifier: MIT
 #
-# Machines by architecture. ARCH=x86_64 or ARCH=arm64; without it, the machine is
-# like this computer. Sets:
+# Describes the virtual machine for ARCH=x86_64 or ARCH=arm64, by default for
+# this computer's own architecture. Sets:
 #
-#     arch             as the distribution's packages name it: amd64, arm64
+#     arch             Debian's name of the architecture: amd64, arm64
 #     foreign          the same if this computer cannot run its programs, or ""
-#     qemu             the program
-#     machine_options  its options for the machine and the processor
-#     accelerator      kvm where the processor has it, otherwise tcg
-#     kernel_words     what the kernel's command line needs there
-#     files            the directory of kernel and initrd
-#     root             what the machine sees as /
-#     setup            what to type if something is missing
+#     qemu             the program of QEMU
+#     machine_options  QEMU's options for the machine and the processor
+#     accelerator      kvm if the processor supports it, otherwise tcg
+#     kernel_words     the console, for the kernel's command line
+#     files            the directory of the kernel and the initrd
+#     root             the directory that becomes / of the machine
+#     setup            the command that installs what is missing
 
 case $(uname -m) in
 x86_64 | amd64) own=amd64 ;;
@@ -37,15 +37,13 @@ if [ "$arch" != "$own" ]; then
     root=$PWD/build/vm/$arch/root
     setup="make setup vm ARCH=$arch"
 elif [ -w /dev/kvm ]; then
-    # /dev/kvm may open without a processor that can run a machine.
+    # /dev/kvm can be writable although the processor lacks virtualization.
     if [ $arch = arm64 ] || grep -qwE 'vmx|svm' /proc/cpuinfo; then
         accelerator=kvm
     fi
 fi
 files=build/vm/$arch
 
-# One processor: QEMU translates for two no faster, and hangs now and then. The
-# same layout of all programs: QEMU finds translated code again by its address.
 case $arch in
 amd64)
     qemu=qemu-system-x86_64

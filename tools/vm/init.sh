@@ -1,25 +1,24 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
 #
-# The first process of the machine that tools/vm/vm.sh starts. It is in the
-# initrd, beside BusyBox and the modules: tools/vm/kernel.sh packs them.
+# PID 1 of the machine that tools/vm/vm.sh starts. tools/vm/kernel.sh packs it
+# into the initrd, with BusyBox and the modules.
 #
-# First it loads the modules and mounts the host's files: / read-only, the tree
-# writable. Then it furnishes the machine as systemd would, runs the shell or
-# the command, hands out the exit status and turns the machine off.
+# Loads the modules and mounts the host's files: / read-only, the tree writable.
+# Then sets the machine up as systemd would, runs the shell or the command,
+# passes its exit status to the host and powers off.
 #
-# vm_run comes from the kernel's command line: the directory of this run, below
-# build/vm. The file "start" in it sets tree, foreign, terminal, rows, columns,
+# The kernel's command line sets vm_run, the directory of this run below
+# build/vm. The file "start" there sets tree, foreign, terminal, rows, columns,
 # TERM and command.
 set -eu
 
-# Should a command fail, its message is in the log, and the machine ends.
+# Power off when a command fails. vm.sh shows its message, from the log.
 trap '$busybox poweroff -f' EXIT
 
 busybox=/bin/busybox
 [ "${1:-}" = furnished ] || PATH=/bin
 
-# Every message goes to the log of the machine, which vm.sh shows on failure.
 mount_files() {
     $busybox mkdir -p /proc /sys /dev /root /tree
     $busybox mount -t proc proc /proc
@@ -33,7 +32,7 @@ mount_files() {
     $busybox mount -t 9p -o $options,ro root /root
 }
 
-# The tree is mounted last: it may lie below one of the other directories.
+# Mount the tree last: it can lie below one of the other directories.
 furnish() {
     for directory in run tmp var/tmp; do
         $busybox mount -t tmpfs -o mode=1777 tmpfs /root/$directory
@@ -52,7 +51,7 @@ furnish() {
     $busybox ln -s /proc/self/fd/1 /root/dev/stdout
     $busybox ln -s /proc/self/fd/2 /root/dev/stderr
     $busybox mount -o move /tree "/root$tree"
-    # A machine of another architecture has its own build directory.
+    # A machine of another architecture uses build/ARCH as its build directory.
     [ -z "$foreign" ] ||
         $busybox mount -o bind "/root$tree/build/$foreign" "/root$tree/build"
     $busybox cp $busybox /init /start /root/run/vm
@@ -73,14 +72,14 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/tmp TERM
 cd "$tree"
 
-# As under systemd: / is shared, no process is in the root of the cgroups.
+# As under systemd, / is shared, and no process is in the root cgroup.
 $busybox mount --make-rshared /
 $busybox mkdir -p /sys/fs/cgroup/user/session
 echo $$ >/sys/fs/cgroup/user/session/cgroup.procs
 $busybox hostname vm
 $busybox ip link set lo up
 
-# port NAME: the device of the serial port that vm.sh gave this name.
+# port NAME: prints the device of the serial port that vm.sh calls NAME.
 port() {
     for directory in /sys/class/virtio-ports/*; do
         read -r name <"$directory/name" || continue
@@ -88,8 +87,8 @@ port() {
     done
 }
 
-# Whatever COMMAND left running may keep its output open: all processes end,
-# except this one and the two that pass on what is in the pipes.
+# Kill every process but PID 1 and the two that relay the output. A process that
+# COMMAND left behind may keep the output open, and the two would wait for it.
 finish_output() {
     for directory in /proc/[0-9]*; do
         case " 1 $out $err " in
@@ -100,7 +99,7 @@ finish_output() {
     wait "$out" "$err" || :
 }
 
-# What the host cannot build for another architecture.
+# The host cannot build the root of another architecture, so build it here.
 [ -z "$foreign" ] || sh rootfs/build.sh build/private/rootfs
 
 set -- sh -c "$command"
@@ -110,7 +109,7 @@ exec 4>"$status"
 echo up >&4
 result=0
 if [ "$terminal" = yes ]; then
-    # hvc0 forgets its size when nobody has it open.
+    # Keep hvc0 open: its window size is lost with the last close.
     exec 3<>/dev/hvc0
     [ "$rows" -eq 0 ] ||
         $busybox stty -F /dev/hvc0 rows "$rows" columns "$columns"

@@ -1,19 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Makes the kernel and the initrd with which tools/vm/vm.sh starts its machine:
+# Makes the kernel and the initrd for tools/vm/vm.sh:
 #
-#     tools/vm/kernel.sh           makes build/vm/ARCH/kernel and initrd, unless
-#                                  they are there
-#     tools/vm/kernel.sh --fetch   the same; may fetch packages, see below
+#     tools/vm/kernel.sh           makes build/vm/ARCH/kernel and initrd,
+#                                  if they are missing
+#     tools/vm/kernel.sh --fetch   the same, and may fetch packages
 #
-# The kernel is the one of this computer if its user may read it, and it has the
-# modules. Otherwise it comes from the distribution's package, which is fetched
-# and unpacked below build/vm by this very user: nothing is installed.
+# Uses this computer's kernel if the user can read it and it has the modules.
+# Otherwise, with --fetch, fetches the distribution's package and unpacks it
+# below build/vm. This needs no root and installs nothing.
 #
-# For a machine of another architecture (ARCH=arm64) a small Debian system is
-# fetched in the same way. It serves as the root of the machine and as the
-# sysroot of the cross compiler.
+# For another architecture (ARCH=arm64), fetches a small Debian system in the
+# same way: the root of the machine and the sysroot of the cross compiler.
 set -eu
 cd "$(dirname "$0")/../.."
 . tools/vm/arch.sh
@@ -21,12 +20,12 @@ cd "$(dirname "$0")/../.."
 packages=$files/packages # unpacked: a kernel and its modules
 apt=$PWD/$files/apt      # lists and archives of the other architecture
 
-# Console, 9p, what the stages use of the network, and overlay. crc32c_generic
-# is not named by the modules that ask for it.
+# For the console, 9p, the network of the stages, and overlay. crc32c_generic is
+# listed because the modules that load it do not name it as a dependency.
 modules="virtio_pci virtio_console 9pnet_virtio 9p overlay veth bridge
     crc32c_generic libcrc32c nf_tables nft_chain_nat nft_masq nft_nat nft_ct"
 
-# Inside the other system, for the tests: a shell, and what they execute.
+# The packages of the foreign system: a shell, and the programs that tests run.
 foreign_packages="busybox-static bash coreutils findutils grep sed mawk
     diffutils dash procps util-linux mount hostname strace iproute2 nftables make
     libcmocka-dev libmnl-dev libc6-dev linux-image-arm64"
@@ -37,9 +36,10 @@ die() {
     exit 125
 }
 
-# --- where a kernel is ----------------------------------------------------------
+# --- finding a kernel ---------------------------------------------------------
 
-# module_file DIRECTORY NAME: its file below /lib/modules/VERSION.
+# module_file DIRECTORY NAME: prints the file of the module NAME, if there is
+# one.
 module_file() {
     pattern=$(echo "$2" | sed 's/[-_]/[-_]/g')
     find "$1" -name "$pattern.ko" -o -name "$pattern.ko.*" | head -n 1
@@ -57,7 +57,7 @@ has_modules() {
     done
 }
 
-# Sets image and module_directory. Returns 1 if there is no kernel to start.
+# Sets image and module_directory. Returns 1 if no kernel is found.
 find_kernel() {
     version=$(uname -r)
     module_directory=${HOST_MODULES:-/lib/modules}/$version
@@ -77,10 +77,9 @@ find_kernel() {
     return 1
 }
 
-# --- fetching -------------------------------------------------------------------
+# --- fetching -----------------------------------------------------------------
 
-# The package of a kernel that has 9p, by the name of the distribution: Debian's
-# kernel for clouds has not.
+# Debian's name of the package, then Ubuntu's. Debian's cloud kernel lacks 9p.
 fetch_debian_kernel() {
     package=linux-image-$arch
     apt-cache show "$package" >/dev/null 2>&1 || package=linux-image-generic
@@ -117,8 +116,9 @@ fetch_alpine_kernel() {
     done
 }
 
-# A system of another architecture, with apt's lists of its own. dpkg-deb keeps
-# the links /bin, /lib and /sbin that a merged /usr has.
+# Fetches the system with apt lists of its own, apart from the host's. Make
+# /bin, /lib and /sbin links to /usr first, as in Debian: dpkg-deb unpacks
+# through them.
 fetch_foreign_system() {
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root/usr/bin" \
         "$root/usr/sbin" "$root/usr/lib"
@@ -152,7 +152,7 @@ fetch() {
     mkdir -p "$packages"
     if [ -n "$foreign" ]; then
         command -v apt-get >/dev/null ||
-            die "a machine for $arch comes from Debian's packages" \
+            die "a machine for $arch needs Debian's packages" \
                 "use Debian or Ubuntu"
         fetch_foreign_system
     elif command -v apt-get >/dev/null; then
@@ -164,9 +164,9 @@ fetch() {
     fi
 }
 
-# --- what is made of it ---------------------------------------------------------
+# --- making kernel and initrd -------------------------------------------------
 
-# Whichever way it is packed.
+# unpacked FILE: prints FILE, uncompressed if gzip, xz or zstd compressed it.
 unpacked() {
     case $(od -An -tx1 -N4 "$1" | tr -d ' ') in
     1f8b*) gzip -dc "$1" ;;
@@ -176,13 +176,14 @@ unpacked() {
     esac
 }
 
-# number FILE OFFSET BYTES
+# number FILE OFFSET BYTES: prints the number at OFFSET.
 number() {
     od -An -tu"$3" -j"$2" -N"$3" "$1" | tr -d ' '
 }
 
-# A packed kernel takes seconds to unpack itself in a machine without KVM. Where
-# the packed one lies in the file says the boot protocol, x86/boot.rst.
+# Unpack the kernel here: without KVM, it would take seconds to unpack itself.
+# The boot protocol tells where the packed kernel lies in the file, see
+# x86/boot.rst.
 unpack_kernel() {
     if [ $arch = amd64 ] && [ "$(od -An -c -j514 -N4 "$1" | tr -d ' ')" = HdrS ]
     then
@@ -197,7 +198,7 @@ unpack_kernel() {
     unpacked "$1" >"$files/kernel.new"
 }
 
-# Prints a module's name after those that it needs, which stand in the file.
+# with_needs MODULE...: prints each module after the modules that it depends on.
 with_needs() {
     for module in "$@"; do
         file=$(module_file "$module_directory" "$module")
@@ -217,7 +218,7 @@ busybox_of() {
     done
 }
 
-# The modules that the machine loads, numbered in the order in which it does.
+# Numbers the modules' files in the order in which the machine loads them.
 take_modules() {
     rm -rf "$files/modules"
     mkdir "$files/modules"
@@ -251,10 +252,10 @@ mkdir -p "$files" 2>/dev/null && [ -w "$files" ] ||
         "does it belong to another user? Then use a copy of the tree"
 if ! [ -e "$files/kernel" ]; then
     if ! find_kernel; then
-        [ "${1:-}" = --fetch ] || die "there is no kernel to start" "$setup"
+        [ "${1:-}" = --fetch ] || die "no kernel found for the machine" "$setup"
         fetch || :
-        find_kernel || die "no kernel could be fetched" \
-            "are there package lists (sudo apt-get update), is the disk full?"
+        find_kernel || die "cannot fetch a kernel" \
+            "update the package lists (sudo apt-get update); is the disk full?"
     fi
     take_modules
     unpack_kernel "$image"

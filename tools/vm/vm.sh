@@ -4,20 +4,20 @@
 # Runs a root shell, or one command, on this tree in a virtual machine:
 #
 #     tools/vm/vm.sh [COMMAND]
-#     tools/vm/vm.sh --check     only says whether this computer can
+#     tools/vm/vm.sh --check     only checks that the machine can be started
 #
-# ARCH=arm64 asks for a machine of that architecture, see tools/vm/kernel.sh.
+# ARCH=arm64 selects a machine of that architecture, see tools/vm/kernel.sh.
 #
-# Needs no root. QEMU runs as an ordinary process of the user: with KVM where
-# the processor has it, otherwise it translates the machine's instructions. The
-# machine sees the host's files read-only, and the tree as it is. QEMU opens
-# each file as that user, so root inside can change in the tree what the user
-# could change, and nothing else. The machine has no network.
+# Needs no root: QEMU runs as an ordinary process, with KVM if the processor has
+# it. Without KVM, QEMU translates the machine's instructions. The machine sees
+# the host's files read-only and the tree writable. QEMU opens each file as the
+# user, so root inside can change only files that the user can change. The
+# machine has no network.
 #
-# The exit status is that of the shell or of COMMAND; 125 if the machine could
-# not be started. make, which calls this as `make vm CMD='COMMAND'`, turns each
-# but 0 into 2. Without a terminal, COMMAND gets no input, and standard output
-# and error stay apart; if no COMMAND is given, standard input is COMMAND.
+# The exit status is that of the shell or of COMMAND, or 125 if the machine
+# cannot be started. (`make vm CMD='COMMAND'` turns all but 0 into 2.) Without a
+# terminal, COMMAND gets no input, and standard output and error stay apart.
+# Without a COMMAND as well, standard input is the COMMAND.
 set -eu
 cd "$(dirname "$0")/../.."
 . tools/vm/arch.sh
@@ -31,7 +31,7 @@ die() {
 case ${1:-} in
 --check) ;;
 -*)
-    echo "usage: tools/vm/vm.sh [COMMAND]" >&2
+    echo "usage: tools/vm/vm.sh [--check | COMMAND]" >&2
     exit 125
     ;;
 esac
@@ -40,22 +40,23 @@ command -v "$qemu" >/dev/null ||
 tools/vm/kernel.sh
 [ "${1:-}" != --check ] || exit 0
 
-# --- what the machine is told ---------------------------------------------------
+# --- the directory of this run ------------------------------------------------
 
-# quoted TEXT: as one word of the shell.
+# quoted TEXT: prints TEXT as one word of the shell.
 quoted() {
     printf '%s' "$1" | sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/"
     [ -n "$1" ] || printf "''"
 }
 
-# An option of QEMU ends at a comma, unless that is doubled.
+# escaped TEXT: prints TEXT with commas doubled. A single comma ends an option
+# of QEMU.
 escaped() {
     printf '%s' "$1" | sed 's/,/,,/g'
 }
 
-# Each run has a directory, and holds a lock in it as long as its script or its
-# machine lives. A directory whose lock is free was left by a killed script.
-# The outer lock keeps others from taking a new directory for such a one.
+# Makes the directory of this run. Its script and its machine hold the lock in
+# it, so a directory with a free lock is stale: remove it. The outer lock keeps
+# other scripts from removing a directory before its lock is taken.
 make_directory() {
     exec 8>build/vm/lock
     flock 8
@@ -70,7 +71,8 @@ make_directory() {
     exec 8>&-
 }
 
-# The readers wait until QEMU opens the pipes, and for ever if it never does.
+# Opens and closes the pipes, in case QEMU never opened them: the readers would
+# wait for ever.
 let_readers_end() {
     for pipe in "$run/out" "$run/err"; do
         if [ -p "$pipe" ]; then
@@ -84,10 +86,10 @@ run=
 machine=
 readers=
 saved=
-# shellcheck disable=SC2317 # it is called, by the trap
+# shellcheck disable=SC2317 # the trap calls it
 leave() {
     trap '' HUP INT TERM
-    # While nobody reads what the readers write, QEMU does not end either.
+    # Kill the readers as well: if nobody reads their output, QEMU blocks.
     # shellcheck disable=SC2086 # two numbers
     [ -z "$readers" ] || kill $readers 2>/dev/null || :
     [ -z "$machine" ] || kill -TERM "$machine" 2>/dev/null || :
@@ -133,8 +135,11 @@ echo "$start" 2>/dev/null >"$run/start" && : >"$run/status" && : >"$run/log" ||
     die "cannot write to $PWD/build/vm" "is the disk full?"
 exec 4<"$run/status"
 
-# --- the machine ----------------------------------------------------------------
+# --- the machine --------------------------------------------------------------
 
+# One processor: QEMU translates no faster for two, and hangs now and then.
+# Fixed addresses (norandmaps): QEMU finds its translation of a program again by
+# address.
 set -- "$qemu" $machine_options -accel "$accelerator" -m 1024 -smp 1 \
     -nodefaults -no-user-config -no-reboot -display none -name mini-container \
     -kernel "$files/kernel" -initrd "$files/initrd" \
@@ -163,10 +168,10 @@ else
         -device virtserialport,chardev=err,name=err
 fi
 
-# In the background, because a shell handles no signal while it waits for a
-# command in the foreground. QEMU ends with this script, also if the script was
-# killed before QEMU could ask for that.
-# shellcheck disable=SC2016 # it is for the shell in between
+# Run QEMU in the background: a shell handles no signal while it waits for a
+# command in the foreground. A signal ends QEMU when this script dies. If the
+# script died before that signal was requested, the shell in between exits.
+# shellcheck disable=SC2016 # the variables are for the shell in between
 setpriv --pdeathsig TERM sh -c '
     read -r _ _ _ parent _ </proc/$$/stat
     [ "$parent" = "$1" ] || exit
@@ -174,14 +179,14 @@ setpriv --pdeathsig TERM sh -c '
     exec "$@"' sh $$ "$@" <&5 >&6 2>>"$run/log" 7>&- &
 machine=$!
 
-# A machine that has not come up after a minute will not.
+# Kill a machine that is not up after a minute.
 (
     exec 9>&-
     for _ in $(seq 240); do
         sleep 0.25
         [ ! -s "$run/status" ] && kill -0 "$machine" 2>/dev/null || exit 0
     done
-    echo "vm: it has not started after a minute" >>"$run/log"
+    echo "vm: the machine was not up after a minute" >>"$run/log"
     kill -TERM "$machine"
 ) 5<&- 6>&- 7>&- >/dev/null 2>&1 &
 
@@ -192,10 +197,10 @@ while kill -0 "$machine" 2>/dev/null; do
 done
 machine=
 let_readers_end
-wait # until all that it printed has been passed on
+wait # until the readers have passed all output on
 readers=
 [ -z "$saved" ] || stty "$saved" <&5
 read -r up <&4 && [ "$up" = up ] && read -r status <&4 && exit "$status"
-echo "vm: the machine ended before COMMAND did" >&2
+echo "vm: the machine ended before COMMAND did; the end of its log:" >&2
 tail -n 20 "$run/log" >&2
 exit 125
