@@ -112,8 +112,12 @@ void reset_signals(void)
 {
     const long action[8] = {0};
 
+    /* SIGKILL and SIGSTOP have no other action: EINVAL. */
     for (int number = 1; number < NSIG; number++)
-        syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8);
+        if (syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8) ==
+                -1 &&
+            errno != EINVAL)
+            die("rt_sigaction %d", number);
 }
 
 unsigned int keep_channel(struct container *container)
