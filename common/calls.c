@@ -272,7 +272,7 @@ void narrate_write(int fd, const char *path, const char *text, long result)
     finish(&line, result);
 }
 
-/* Print the two calls that make the container in every stage. */
+/* clone and clone3 make the container: never fold them. */
 WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
      ...)
 {
@@ -521,8 +521,8 @@ WRAP(pid_t, setsid, void)
     return result;
 }
 
-/* These two print only the arguments that the stages use: no groups, and a new
- * keyring. */
+/* Show the arguments that the stages use: no groups here, and a new keyring in
+ * keyctl(2). */
 WRAP(int, setgroups, size_t count, const gid_t *groups)
 {
     struct line line = {.length = 0};

@@ -78,8 +78,9 @@ static void take_mount(struct cgroup *c, const struct mntent *m)
 }
 
 /* Version 1: below the caller's cgroup, or at the top if this mount does not
- * show that cgroup. Version 2: always at the top. A cgroup with processes
- * passes no controllers on, and other cgroups belong to their managers. */
+ * show that cgroup. Version 2: always at the top. The caller's cgroup has
+ * processes and so passes no controllers on, and other programs manage the
+ * cgroups in between. */
 static void choose_parent(struct cgroup *c)
 {
     char *own = xasprintf("%s%s", c->mount, c->path);
@@ -184,8 +185,8 @@ static int walk(const char *directory, enum task what)
     return nftw(directory, visit, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Returns whether the directory NAME is in use: the process after whose PID it
- * is named is alive, or NAME is no PID. */
+/* Returns whether the directory NAME is in use: NAME is the PID of a living
+ * process other than this one, or is no PID at all. */
 static bool has_owner(const char *name)
 {
     pid_t pid = (pid_t)strtol(name, NULL, 10);
@@ -230,9 +231,9 @@ static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
 }
 
 /* Another parent removes mini-container when it is empty. mkdir then fails with
- * ENOENT (removed) or ENODEV (being removed), so make mini-container again. A
- * directory that already has this PID's name contains processes of another PID
- * namespace or of a container that survived its parent: append a number. */
+ * ENOENT (removed) or ENODEV (being removed), so make mini-container again. If
+ * this PID's directory exists, it belongs to a process of another PID namespace
+ * or to a container that survived its parent: append a number to the name. */
 static void make_directory(struct cgroup *c)
 {
     char *path = xasprintf("%s/%d", c->parent, getpid());

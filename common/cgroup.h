@@ -36,8 +36,9 @@ struct cgroup {
  * none. Dies on failure. See getmntent(3). */
 struct cgroup *find_cgroups(void);
 
-/* Removes the cgroups that killed runs left behind: those named after a PID
- * that no process has, if no process is in or below them. */
+/* Removes stale cgroups, which killed runs left behind. A cgroup of ours is
+ * stale if it is named after no process's PID and no process is in or below it.
+ */
 void remove_stale_cgroups(const struct cgroup *all);
 
 /* Makes the container's cgroup in the hierarchy of CONTROLLER ("memory"; NULL:
@@ -74,7 +75,8 @@ const char *cgroup_mount_point(const struct cgroup *all,
 void report_cgroups(const struct container *container);
 
 /* Kills every process in the container's cgroups, then removes them with all
- * cgroups below. Warns on failure, and after a second of trying. */
+ * cgroups below. Warns on failure, and if a cgroup is still busy after a
+ * second. */
 void remove_cgroups(void);
 
 #endif

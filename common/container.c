@@ -173,8 +173,8 @@ static bool is_wanted(const char *status, int signal)
     return wanted & 1ULL << (signal - 1);
 }
 
-/* Returns whether STATUS is that of a PID namespace's first process. Its line
- * NSpid: has two PIDs, and the last one is 1. */
+/* Returns whether STATUS, a /proc/PID/status, is that of PID 1 in a PID
+ * namespace: its line NSpid: has two PIDs, and the second one is 1. */
 static bool is_first(const char *status)
 {
     const char *line = status ? strstr(status, "\nNSpid:") : NULL;
@@ -220,10 +220,11 @@ static void kill_group(pid_t group, int signal)
         kill(group, signal);
 }
 
-/* Handles Ctrl-Z. Stops the container by SIGSTOP, which PID 1 cannot refuse
- * from outside its namespace, then sends SIGTSTP to JOB: 0, the whole job, or
- * this process alone. Continues the container when this process is continued.
- * The kernel drops SIGTSTP if no shell controls the job. */
+/* Handles Ctrl-Z. Stops the container by SIGSTOP, which stops even PID 1 when
+ * it comes from outside. Then stops JOB, as for kill(2): 0 is this process's
+ * whole group. Continues the container when this process is continued. If no
+ * shell controls the job, the kernel drops SIGTSTP and nothing stays stopped.
+ */
 static void stop(pid_t job)
 {
     sigset_t stops;
@@ -239,7 +240,7 @@ static void stop(pid_t job)
     take_terminal();
 }
 
-/* See relay_terminal(). */
+/* The JUDGE of relay_terminal(). */
 static bool judge_key(int signal)
 {
     if (!is_dropped(signal))
@@ -261,7 +262,8 @@ static long long now_ms(void)
 
 static void forward(int signal, int code)
 {
-    /* A key sent this signal (SI_KERNEL), for the whole foreground group. */
+    /* SI_KERNEL: a key sent the signal. It is for the whole foreground group.
+     */
     bool key = code == SI_KERNEL && (signal == SIGINT || signal == SIGQUIT);
     pid_t group = key ? terminal_foreground(prepared.pid) : prepared.pid;
 

@@ -23,8 +23,8 @@ static bool inside_docker(void)
            access("/run/.containerenv", F_OK) == 0;
 }
 
-/* On Ubuntu 23.10 and later, AppArmor takes all capabilities from a process
- * that an unprivileged user made root of a user namespace. */
+/* An unprivileged process that makes a user namespace becomes root in it. On
+ * Ubuntu 23.10 and later, AppArmor takes this root's capabilities away. */
 static bool apparmor_restricts(void)
 {
     FILE *file =

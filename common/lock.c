@@ -37,7 +37,8 @@ static bool try_lock(int *waited)
     if (st.st_uid != 0 || st.st_mode & (S_IRWXG | S_IRWXO))
         fail(EXIT_SETUP, "remove it: another user could hold the lock",
              "lock %s: expected owner root and mode 0700", RUN_DIRECTORY);
-    /* Each holder sets the time stamp. Restart the wait for a new holder. */
+    /* Each holder sets the directory's time stamp. A changed stamp means a new
+     * holder: restart the wait. */
     if (st.st_mtim.tv_sec != holder_s || st.st_mtim.tv_nsec != holder_ns)
         *waited = 0;
     holder_s = st.st_mtim.tv_sec;
@@ -53,8 +54,8 @@ static bool try_lock(int *waited)
     return lock == fd;
 }
 
-/* Sleeps, but takes a signal that asks this process to end. The parent blocks
- * these signals, so they stay pending until sigtimedwait(2). */
+/* Sleeps, and ends the process if a signal asks for that. The parent blocks
+ * these signals, so they stay pending until sigtimedwait(2) takes them. */
 static void wait_or_end(int ms)
 {
     struct timespec time = {.tv_nsec = ms * 1000000L};

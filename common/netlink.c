@@ -27,8 +27,8 @@
 /* The kernel's limit for a bridge. */
 enum { MOST_PORTS = 1023 };
 
-/* IF_OPER_UP of <linux/if.h>, which some C libraries' <net/if.h> conflicts
- * with. */
+/* IF_OPER_UP of <linux/if.h>. With some C libraries, that header cannot be
+ * included beside <net/if.h>. */
 enum { OPERATIONAL = 6 };
 
 /* Holds one request, then the answer to it. */
@@ -60,7 +60,7 @@ static struct nlmsghdr *new_request(int type, int flags)
     return request;
 }
 
-/* Begins a request about the link NAME; NULL: about all links. */
+/* Begins a request about the link NAME. */
 static struct nlmsghdr *link_request(int type, int flags, const char *name)
 {
     struct nlmsghdr *request = new_request(type, flags | NLM_F_ACK);
@@ -68,8 +68,7 @@ static struct nlmsghdr *link_request(int type, int flags, const char *name)
         mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 
     info->ifi_family = AF_UNSPEC;
-    if (name)
-        mnl_attr_put_strz(request, IFLA_IFNAME, name);
+    mnl_attr_put_strz(request, IFLA_IFNAME, name);
     return request;
 }
 
@@ -304,7 +303,7 @@ void set_link_up(const char *name)
 void set_link_up_in(pid_t pid, const char *name)
 {
     char *command = xasprintf("nsenter -t %d -n ip link set %s up", pid, name);
-    /* Use a pidfd: /proc may belong to another PID namespace than PID does. */
+    /* Use a pidfd: /proc may show another PID namespace, with other PIDs. */
     int other = (int)syscall(SYS_pidfd_open, pid, 0);
     int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 

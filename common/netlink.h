@@ -32,9 +32,9 @@ struct link {
  */
 bool get_link(const char *name, struct link *link);
 
-/* Returns whether the namespace of LINK's other end is alive. Without a process
- * and an open socket the kernel will soon remove that namespace and the link.
- */
+/* Returns whether the namespace of LINK's other end is alive. The namespace
+ * dies with its last process and its last open socket; the kernel removes the
+ * link a little later. */
 bool leads_somewhere(const struct link *link);
 
 /* Returns whether the bridge NAME has a port that leads somewhere. Ignores the

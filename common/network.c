@@ -64,8 +64,8 @@ void choose_address(struct network *network, int prefix)
         fail(EXIT_SETUP,
              "end the containers that use it, or use --network none",
              "network: the bridge has lost its address");
-    /* Start at a different address in each run. Other containers may still have
-     * the last user of an address in their neighbour tables. */
+    /* Start at a different address in each run: other containers may still
+     * cache the link address of the container that had an address last. */
     for (uint32_t i = 0; i < count; i++) {
         uint32_t host = 2 + (first + i) % count;
         snprintf(network->port, sizeof(network->port), "veth%u-%u",
@@ -127,9 +127,9 @@ void write_sysctl(const char *name, int value)
     free(text);
 }
 
-/* Names the file after the network namespace's cookie, which the kernel never
- * reuses. Linux before 5.14 has no cookie: one file then serves all namespaces.
- */
+/* Returns the path of this network namespace's file. Its name has the
+ * namespace's cookie, which the kernel never reuses. Linux before 5.14 has no
+ * cookie, so one file serves all namespaces. */
 static char *forwarding_file(void)
 {
     uint64_t cookie = 0;
@@ -145,7 +145,7 @@ static char *forwarding_file(void)
                      (unsigned long long)cookie);
 }
 
-/* Append to the file. Links in it were recorded by a run that was killed, and
+/* Opens the file for appending. A killed run may have left links in it that
  * must still be switched off. */
 static int open_forwarding_file(int flags)
 {

@@ -309,8 +309,8 @@ static void check_rootfs(struct options *options)
     if (!S_ISDIR(st.st_mode))
         fail(EXIT_SETUP, "--rootfs expects a directory: unpack the image first",
              "rootfs %s: Not a directory", options->rootfs);
-    /* Make the path absolute: "." would still name the directory below once a
-     * mount covers it. */
+    /* Make the path absolute. Once the stage mounts something on it, "." would
+     * still be the directory below that mount. */
     char path[PATH_MAX];
     if (!realpath(options->rootfs, path))
         die("realpath %s", options->rootfs);
@@ -332,8 +332,8 @@ static _Noreturn void refuse(int argc, char *argv[], int letter)
     fail(EXIT_SETUP, HELP_HINT, "unknown option %s", word);
 }
 
-/* Returns the option for FOUND, the result of getopt_long(3): a letter or,
- * above all characters, a row's number. Returns NULL if there is none. */
+/* Returns the row for FOUND, the result of getopt_long(3): a letter, or
+ * UCHAR_MAX + 1 + the row's index. Returns NULL if there is none. */
 static const struct option_row *find_row(int found)
 {
     for (int index = 0; index < OPTIONS; index++)

@@ -52,10 +52,11 @@ static void set_modes(int from, int to)
 
     if (tcgetattr(to, &modes) == -1)
         die("tcgetattr");
-    /* Without ICANON, a program has changed the modes for itself. */
+    /* Copy the caller's modes, unless ICANON is off: then a program has changed
+     * them for itself. */
     if (tcgetattr(from, &callers) == 0 && callers.c_lflag & ICANON)
         modes = callers;
-    /* A caller's terminal that does not become raw echoes by itself. */
+    /* If the caller's terminal will not be made raw, it echoes by itself. */
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         modes.c_lflag &= ~(tcflag_t)ECHO;
     if (tcsetattr(to, TCSANOW, &modes) == -1)
@@ -109,7 +110,8 @@ bool give_terminal(int channel)
 
 /* --- in the parent: the caller's terminal --------------------------------- */
 
-/* Also true for a terminal that does not control this session (group is -1). */
+/* Returns whether this job is in the terminal's foreground. A terminal that
+ * does not control this session has no foreground (GROUP is -1): true then. */
 static bool in_foreground(void)
 {
     pid_t group = tcgetpgrp(STDIN_FILENO);
