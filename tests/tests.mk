@@ -2,8 +2,8 @@
 #
 # What proves: the tests, and the tests of the tests. Included by the Makefile.
 
-HARNESS := $(addprefix $(BUILD)/tests/lib/,harness.o apart.o isolation.o \
-             cgroups.o network.o)
+HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/test_% \
+             tests/lib/probe.c,$(wildcard tests/lib/*.c)))
 TEST_SOURCES := $(wildcard tests/*/test_*.c)
 TESTS    := $(patsubst test_%.c,%,$(notdir $(TEST_SOURCES)))
 

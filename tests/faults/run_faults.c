@@ -11,7 +11,6 @@
  */
 #define _GNU_SOURCE
 #include "../lib/harness.h"
-#include "../lib/isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -113,7 +113,7 @@ static void take_mount(const char *line, const char *own, const char *name)
 }
 
 /* "0" is the writer: a process of one thread moves itself at no cost. */
-static bool join(const struct hierarchy *h, const char *directory)
+static bool enter(const struct hierarchy *h, const char *directory)
 {
     char *path =
         format("%s/%s", directory, h->version == 1 ? "tasks" : "cgroup.procs");
@@ -306,7 +306,7 @@ bool make_test_cgroups(const char *name)
  * whose controllers nobody else enables or disables. */
 static bool see_own_cgroup_alone(struct hierarchy *h)
 {
-    if (!join(h, h->own) || unshare(CLONE_NEWCGROUP) == -1 ||
+    if (!enter(h, h->own) || unshare(CLONE_NEWCGROUP) == -1 ||
         umount2(h->mount, MNT_DETACH) == -1 ||
         mount("cgroup2", h->mount, "cgroup2", 0, NULL) == -1)
         return false;
@@ -320,7 +320,7 @@ bool enter_test_cgroups(void)
     if (mounted == 1 && all[0].version == 2 && !see_own_cgroup_alone(all))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!join(&all[i], all[i].own))
+        if (!enter(&all[i], all[i].own))
             return false;
     if (mounted == 1)
         pass_on_controllers();

@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include "cgroups.h"
 #include "harness.h"
-#include "isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>

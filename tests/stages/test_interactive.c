@@ -9,7 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "../lib/apart.h"
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>

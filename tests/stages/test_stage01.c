@@ -4,7 +4,7 @@
  * is isolated.
  */
 #define _GNU_SOURCE
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * Stage 2: mounts of the container's own, on a host whose mounts are shared.
  */
 #define _GNU_SOURCE
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,7 @@
  * Stage 4: a hostname and IPC objects of the container's own.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,7 @@
  * expects of a system in it, and nothing of the host.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,8 @@
  */
 #define _GNU_SOURCE
 #include "../lib/cgroups.h"
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
+#include "../lib/strace.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,8 +7,9 @@
  * machine's own network is seen or changed.
  */
 #define _GNU_SOURCE
-#include "../lib/isolation.h"
 #include "../lib/network.h"
+#include "../lib/shared.h"
+#include "../lib/strace.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

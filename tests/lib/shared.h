@@ -11,57 +11,10 @@
  *
  * What they expect depends on `stage`, the stage of the program under test.
  */
-#ifndef TESTS_ISOLATION_H
-#define TESTS_ISOLATION_H
+#ifndef TESTS_SHARED_H
+#define TESTS_SHARED_H
 
 #include "harness.h"
-
-/* The program of the stage under test. */
-char *stage_program(void);
-
-/* Runs FILE of the host quietly as COMMAND, with ARGUMENTS (ended by NULL).
- * From stage 5 on it gets into the container as a volume. */
-struct result run_file(const char *file, char *const arguments[]);
-
-/* Starts a COMMAND that sleeps and handles no signal; returns when it does. */
-struct live start_sleep(void);
-
-/* The same, with options of the stage, ended by NULL. */
-struct live start_sleep_with(char *const words[]);
-
-/* Stage 7 makes its bridge for the first container and removes it after the
- * last, which takes longer than all else. For tests that are about something
- * else and start many containers: one more lives until the test ends. */
-void keep_the_bridge(void);
-
-/* The last line of MOUNTS (see mounts_of) that is mounted at POINT, the one
- * that is seen there; NULL if there is none. */
-char *mount_at(const char *mounts, const char *point);
-
-/* The mount points of MOUNTS, sorted, one a line. */
-char *mount_points(const char *mounts);
-
-/* Calls DONE with ARGUMENT until it returns true; fails the test when it has
- * not in the time of `patience`. */
-void wait_until(bool (*done)(const void *), const void *argument,
-                const char *what);
-
-/* For wait_until(): the process whose PID this is sleeps, and has no signal
- * left to take. */
-bool has_no_signal(const void *pid);
-
-/* Runs the stage with WORDS (ended by NULL) in strace, which makes calls fail
- * as INJECT says: "mount:error=EIO:when=2", counted for each process. With
- * EVERYWHERE in the container as well, otherwise in the parent alone. */
-struct result run_failing(const char *inject, bool everywhere,
-                          char *const words[]);
-
-/* Runs the stage with WORDS (ended by NULL) as options again and again; each
- * time another one of CALLS fails, as often as the stage makes it before
- * COMMAND runs. Each must end in status 125 and leave nothing. Returns how many
- * failed.
- */
-int fail_each_call(const char *const calls[], char *const words[]);
 
 #define ISOLATION_TESTS(TEST)                                   \
     TEST(the_mnt_namespace_is_isolated_from_stage_2_on),        \
