@@ -113,7 +113,7 @@ static char *without_differences(char *text)
 /* --- one run -------------------------------------------------------------- */
 
 /* The options that are tried: all that the stage has, and narration or not. */
-static char **stage_words(char *const options[], bool quiet)
+static char **words_of_run(char *const options[], bool quiet)
 {
     char **words = calloc(MOST_WORDS, sizeof(*words));
     size_t n = 0;
@@ -262,7 +262,7 @@ static bool is_mended(const char *before)
 /* Calls for which the errnos are tried, or which are hit by SIGKILL. */
 static void try_all(char *const options[], bool kill, bool quiet)
 {
-    char **words = stage_words(options, quiet), *expected;
+    char **words = words_of_run(options, quiet), *expected;
     int tried = 0;
 
     assert_status(run_quiet("true"), 0);
@@ -354,7 +354,7 @@ enum { CONTAINERS = 1000, AT_ONCE = 4, LONGEST_US = 150000 };
 
 static pid_t spawn(void)
 {
-    char **words = stage_words(all_options(false), true);
+    char **words = words_of_run(all_options(false), true);
     posix_spawn_file_actions_t actions;
     pid_t pid;
 

@@ -37,18 +37,6 @@ static size_t count;
 static size_t mounted;  /* all that have controllers, and version 2 */
 static int locks[MOST]; /* held until we end */
 
-/* Whether WORD is one of LIST, which commas, spaces or newlines divide. */
-static bool has_word(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-
-    for (const char *at = list; (at = strstr(at, word)); at++)
-        if ((at == list || strchr(", \n", at[-1])) &&
-            strchr(", \n", at[length])) /* or the end */
-            return true;
-    return false;
-}
-
 /* Our path in a hierarchy, from TEXT, a /proc/PID/cgroup; see cgroups(7). */
 static char *path_in(const char *text, const struct hierarchy *h)
 {
@@ -402,11 +390,6 @@ char *cgroup_value(pid_t pid, const char *controller, const char *v1,
     return text;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Names of the directories in PATH, sorted, one a line. */
 static char *directories_in(const char *path)
 {
@@ -420,7 +403,7 @@ static char *directories_in(const char *path)
             names[used++] = format("%s", entry->d_name);
     if (directory)
         closedir(directory);
-    qsort(names, used, sizeof(*names), compare_names);
+    qsort(names, used, sizeof(*names), compare_words);
     for (size_t i = 0; i < used; i++)
         text = format("%s %s", text, names[i]);
     return format("%s\n", text);

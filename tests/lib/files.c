@@ -90,3 +90,27 @@ const char *find_build_directory(void)
              dirname(dirname(path)));
     return build_directory;
 }
+
+char *fresh(const char *name)
+{
+    char *path = format("%s/%s", scratch(), name);
+
+    on_host(format("rm -rf '%s'", path));
+    return path;
+}
+
+char *fresh_directory(const char *name)
+{
+    char *path = fresh(name);
+
+    assert_return_code(mkdir(path, 0755), errno);
+    return path;
+}
+
+char *copy_root(const char *name)
+{
+    char *path = fresh(name);
+
+    on_host(format("cp -a '%s' '%s'", built("private/rootfs"), path));
+    return path;
+}

@@ -19,6 +19,12 @@ const char *find_build_directory(void);
  * /tmp: the stages from 2 to 4 show it as well. */
 char *scratch(void);
 
+/* A path below scratch(): nothing is there, a directory is there, or a copy of
+ * the BusyBox root that a test may change. */
+char *fresh(const char *name);
+char *fresh_directory(const char *name);
+char *copy_root(const char *name);
+
 /* Reads FD to its end: a file, or a pipe from which no more is expected. */
 char *drain(int fd);
 

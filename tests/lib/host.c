@@ -15,11 +15,6 @@
 
 enum { MOST_FILES = 1 << 16 };
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static char *tree[MOST_FILES]; /* what tree_of has found so far */
 static size_t tree_count;
 
@@ -47,7 +42,7 @@ static char *tree_of(const char *path)
 
     tree_count = 0;
     nftw(path, add_file, 16, FTW_PHYS | FTW_MOUNT);
-    qsort(tree, tree_count, sizeof(*tree), compare_names);
+    qsort(tree, tree_count, sizeof(*tree), compare_words);
     for (size_t i = 0; i < tree_count; i++)
         size += strlen(tree[i]);
     char *sorted = calloc(1, size), *end = sorted;

@@ -144,7 +144,7 @@ pid_t *children_of(pid_t pid)
     return select_processes(is_child_of, &pid);
 }
 
-static bool has_word(pid_t pid, const void *text)
+static bool is_started_with(pid_t pid, const void *text)
 {
     char *path = format("/proc/%d/cmdline", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -159,7 +159,7 @@ static bool has_word(pid_t pid, const void *text)
 
 pid_t *processes_with(const char *text)
 {
-    return select_processes(has_word, text);
+    return select_processes(is_started_with, text);
 }
 
 char *namespace_of(pid_t pid, const char *name)

@@ -39,11 +39,6 @@ char *mount_at(const char *mounts, const char *point)
     return found;
 }
 
-static int compare_words(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 char *mount_points(const char *mounts)
 {
     char **lines = lines_of(format("%s", mounts)), *points = format("%s", "");

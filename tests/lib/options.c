@@ -11,8 +11,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534 };
-
 #define HELP "./run --help"
 
 void unknown_option_gives_125(void **state)
@@ -136,14 +134,6 @@ void help_lists_the_options_of_this_stage_alone(void **state)
     }
 }
 
-static void drop_root(void *argument)
-{
-    (void)argument;
-    if (setgroups(0, NULL) == -1 || setgid(NOBODY) == -1 ||
-        setuid(NOBODY) == -1)
-        _exit(98);
-}
-
 /* The program is copied to where everybody may execute it. */
 void namespaces_need_root_and_the_message_says_so(void **state)
 {
@@ -154,7 +144,7 @@ void namespaces_need_root_and_the_message_says_so(void **state)
     assert_status(run_program(NULL, WORDS("cp", stage_program(), copy)), 0);
     char **args = join(WORDS(copy, "-q"), stage < 5 ? WORDS(NULL) : rootfs);
     args = join(args, WORDS("id", "-u"));
-    struct result result = run_prepared(NULL, args, drop_root, NULL);
+    struct result result = run_prepared(NULL, args, become_nobody, NULL);
     if (stage < 2) {
         assert_status(result, 0);
         assert_text(result.out, "65534\n");
@@ -199,7 +189,7 @@ static void enter_user_namespace(void *argument)
                                            {"/proc/self/uid_map", "0 65534 1"},
                                            {"/proc/self/gid_map", "0 65534 1"}};
 
-    drop_root(argument);
+    become_nobody(argument);
     /* Who has changed the user may not write to the own files of /proc. */
     if (prctl(PR_SET_DUMPABLE, 1) == -1 || unshare(CLONE_NEWUSER) == -1)
         _exit(98);
@@ -214,15 +204,11 @@ static void enter_user_namespace(void *argument)
 void root_of_a_user_namespace_is_told_what_it_lacks(void **state)
 {
     char *copy = format("%s/stage%02d", scratch(), stage);
-    char *root = format("%s/root", scratch());
-    char *const own_root[] = {"--rootfs", root, NULL};
+    char *const own_root[] = {"--rootfs", stage < 5 ? NULL : copy_root("root"),
+                              NULL};
 
     (void)state;
     assert_status(run_program(NULL, WORDS("cp", stage_program(), copy)), 0);
-    if (stage >= 5)
-        assert_status(
-            run_program(NULL, WORDS("cp", "-a", built("private/rootfs"), root)),
-            0);
     char **args = join(WORDS(copy, "-q"), stage < 5 ? WORDS(NULL) : own_root);
     args = join(args, WORDS("echo", "run"));
     struct result result = run_prepared(NULL, args, enter_user_namespace, NULL);

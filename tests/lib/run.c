@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,25 +183,14 @@ char *stage_program(void)
     return built(format("stage%02d", stage));
 }
 
-/* The program of the stage under test, then ARGS. */
-static char **stage_command(bool quiet, char *const args[])
+char **stage_command(char *const args[])
 {
-    size_t count = 0, used = 0;
-
-    while (args[count])
-        count++;
-    char **command = calloc(count + 3, sizeof(*command));
-    assert_non_null(command);
-    command[used++] = built(format("stage%02d", stage));
-    if (quiet)
-        command[used++] = "--quiet";
-    memcpy(command + used, args, count * sizeof(*args));
-    return command;
+    return join(WORDS(stage_program()), args);
 }
 
 struct result run_with(const char *input, char *const args[])
 {
-    return run_program(input, stage_command(false, args));
+    return run_program(input, stage_command(args));
 }
 
 struct result run_file(const char *file, char *const arguments[])
@@ -211,6 +202,22 @@ struct result run_file(const char *file, char *const arguments[])
     return run_with(NULL, join(WORDS("-q", "-v", format("%s:%s", file, inside),
                                      "--", inside),
                                arguments));
+}
+
+char *on_host(const char *script)
+{
+    struct result result = run_program(NULL, WORDS("sh", "-c", (char *)script));
+
+    assert_status(result, 0);
+    return result.out;
+}
+
+char *inside(const char *script)
+{
+    struct result result = run_quiet("sh", "-c", (char *)script);
+
+    assert_status(result, 0);
+    return result.out;
 }
 
 /* --- running containers --------------------------------------------------- */
@@ -277,7 +284,7 @@ static const char *how_it_is(pid_t pid)
 
 struct live start_with(char *const args[])
 {
-    char **command = stage_command(true, args);
+    char **command = stage_command(join(WORDS("--quiet"), args));
     struct pipes pipes;
     struct live live;
     char line[64] = "";
@@ -376,4 +383,17 @@ void keep_the_bridge(void)
 {
     if (stage >= 7)
         start(READY("read line"));
+}
+
+void become_nobody(void *unused)
+{
+    (void)unused;
+    if (setgroups(0, NULL) == -1 || setgid(NOBODY) == -1 ||
+        setuid(NOBODY) == -1)
+        _exit(98);
+}
+
+void set_umask(void *mask)
+{
+    umask(*(mode_t *)mask);
 }

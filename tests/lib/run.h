@@ -18,6 +18,9 @@ struct result {
 /* The program of the stage under test. */
 char *stage_program(void);
 
+/* Its path, then ARGS: the words for run_prepared(). */
+char **stage_command(char *const args[]);
+
 /* Runs the program of the stage under test to its end. ARGS are the words
  * after ./run, ended by NULL. INPUT is its standard input (NULL: /dev/null).
  * A run that lasts longer than `patience`, or prints more than a megabyte, is
@@ -35,6 +38,16 @@ struct result run_program(const char *input, char *const args[]);
  * ARGUMENT: to drop root, set a umask, leave a descriptor open, ... */
 struct result run_prepared(const char *input, char *const args[],
                            void (*prepare)(void *), void *argument);
+
+/* For PREPARE: gives up root; sets the umask, a mode_t. */
+enum { NOBODY = 65534 };
+void become_nobody(void *unused);
+void set_umask(void *mask);
+
+/* What a script prints on the host, and in a container that is started without
+ * options. Its status must be 0. */
+char *on_host(const char *script);
+char *inside(const char *script);
 
 /* Runs FILE of the host quietly as COMMAND, with ARGUMENTS (ended by NULL).
  * From stage 5 on it gets into the container as a volume. */

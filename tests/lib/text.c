@@ -44,3 +44,19 @@ char **lines_of(char *text)
         lines[count++] = line;
     return lines;
 }
+
+bool has_word(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = list; (at = strstr(at, word)); at++)
+        if ((at == list || strchr(", \n", at[-1])) &&
+            strchr(", \n", at[length])) /* or the end */
+            return true;
+    return false;
+}
+
+int compare_words(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}

@@ -5,6 +5,8 @@
 #ifndef TESTS_TEXT_H
 #define TESTS_TEXT_H
 
+#include <stdbool.h>
+
 /* An array of words as execvp(3) wants it; how long an array is. */
 #define WORDS(...)   ((char *const[]){__VA_ARGS__, NULL})
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -17,5 +19,11 @@ char **join(char *const first[], char *const second[]);
 
 /* Splits TEXT, which is changed, into its lines; the last is NULL. */
 char **lines_of(char *text);
+
+/* Whether WORD is one of LIST, which commas, spaces or newlines divide. */
+bool has_word(const char *list, const char *word);
+
+/* For qsort(3): two elements of an array of strings. */
+int compare_words(const void *a, const void *b);
 
 #endif

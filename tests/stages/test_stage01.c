@@ -223,7 +223,7 @@ static void session_keyring_is_a_new_one(void **state)
     free(words);
 }
 
-static void set_umask(void *argument)
+static void mask_group_and_others(void *argument)
 {
     (void)argument;
     umask(0137);
@@ -232,7 +232,7 @@ static void set_umask(void *argument)
 static void umask_of_command_is_the_callers(void **state)
 {
     (void)state;
-    assert_text(run_with_prepare(set_umask, "umask").out, "0137\n");
+    assert_text(run_with_prepare(mask_group_and_others, "umask").out, "0137\n");
 }
 
 static void leave_directory_open(void *path)

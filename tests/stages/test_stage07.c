@@ -38,24 +38,6 @@ enum { AT_ONCE = 20 };
 
 /* --- the host ------------------------------------------------------------- */
 
-/* What a script prints on the "host". */
-static char *on_host(const char *script)
-{
-    struct result result = run_program(NULL, WORDS("sh", "-c", (char *)script));
-
-    assert_status(result, 0);
-    return result.out;
-}
-
-/* What a script prints in a container with the default network. */
-static char *inside(const char *script)
-{
-    struct result result = run_quiet("sh", "-c", (char *)script);
-
-    assert_status(result, 0);
-    return result.out;
-}
-
 static bool has_link(const char *name)
 {
     struct result result = run_program(

@@ -30,11 +30,6 @@ static char *absent, *busybox;
 
 /* --- the machine ---------------------------------------------------------- */
 
-static void shell(const char *script)
-{
-    assert_status(run_program(NULL, WORDS("sh", "-c", (char *)script)), 0);
-}
-
 static char *on_machine(const char *path)
 {
     return format("%s/machine%s", scratch(), path);
@@ -78,7 +73,7 @@ static void set_commands(void)
         "make",    "git", "ar", "sudo", "strace", "qemu-system-x86_64",
         "apt-get", NULL};
 
-    shell(
+    on_host(
         format("mkdir '%1$s'; for name in sh cat awk sed grep tr dirname head "
                "od find; do ln -s \"$(command -v $name)\" '%1$s'; done",
                on_machine("/bin")));
@@ -96,10 +91,10 @@ static int make_machine(void **state)
     (void)state;
     absent = "#include <nothing";
     busybox = built("private/rootfs/bin/busybox");
-    shell(format("rm -rf '%1$s'; mkdir -p '%1$s/proc/self/ns'; "
-                 "cd '%1$s/proc/self/ns'; for name in mnt pid uts ipc cgroup "
-                 "net; do ln -s \"$name:[4026531840]\" $name; done",
-                 on_machine("")));
+    on_host(format("rm -rf '%1$s'; mkdir -p '%1$s/proc/self/ns'; "
+                   "cd '%1$s/proc/self/ns'; for name in mnt pid uts ipc cgroup "
+                   "net; do ln -s \"$name:[4026531840]\" $name; done",
+                   on_machine("")));
     set("/proc/sys/kernel/osrelease", "6.8.0-40-generic\n");
     set("/proc/self/uid_map", "         0          0 4294967295\n");
     set("/proc/self/mountinfo", ROOT_MOUNT V2("/sys/fs/cgroup", "rw"));
@@ -638,9 +633,9 @@ static void a_tree_that_is_mounted_noexec_is_named(void **state)
     char *tree = format("%s/noexec", scratch());
 
     (void)state;
-    shell(format("mkdir '%1$s' && mount -t tmpfs -o noexec none '%1$s' && "
-                 "cp '%2$s' '%1$s/doctor'",
-                 tree, built("../doctor")));
+    on_host(format("mkdir '%1$s' && mount -t tmpfs -o noexec none '%1$s' && "
+                   "cp '%2$s' '%1$s/doctor'",
+                   tree, built("../doctor")));
     struct result result = examine_with(WORDS("sh", format("%s/doctor", tree)));
     assert_contains(result.out,
                     "FIX   file system: mounted noexec, so nothing in this "
@@ -665,9 +660,9 @@ static void a_busybox_of_another_architecture_is_seen(void **state)
     char *copy = on_machine("/busybox");
 
     /* Byte 18 is e_machine; 0363 is RISC-V. */
-    shell(format("cp '%s' '%s' && printf '\\363' | dd of='%s' bs=1 seek=18 "
-                 "conv=notrunc 2>/dev/null",
-                 busybox, copy, copy));
+    on_host(format("cp '%s' '%s' && printf '\\363' | dd of='%s' bs=1 seek=18 "
+                   "conv=notrunc 2>/dev/null",
+                   busybox, copy, copy));
     busybox = copy;
     expect(format("FIX   busybox: %s: made for another architecture than "
                   "x86_64: make setup, or: apt-get install busybox-static\n",
@@ -701,13 +696,6 @@ static void on_this_machine_all_stages_run(void **state)
     assert_int_equal(result.status, 0);
 }
 
-static void become_nobody(void *unused)
-{
-    (void)unused;
-    if (setgroups(0, NULL) == -1 || setgid(65534) == -1 || setuid(65534) == -1)
-        _exit(98);
-}
-
 /* Whatever it says of sudo, the rest is what root is told. */
 static void an_ordinary_user_is_told_the_same(void **state)
 {
@@ -718,9 +706,9 @@ static void an_ordinary_user_is_told_the_same(void **state)
 
     (void)state;
     /* The project's own directory may be closed to others. */
-    shell(format("mkdir '%1$s' && cp '%2$s' '%1$s' && mkdir '%1$s/rootfs' && "
-                 "cp '%3$s' '%1$s/rootfs' && chmod -R a+rX '%1$s'",
-                 copy, built("../doctor"), built("../rootfs/build.sh")));
+    on_host(format("mkdir '%1$s' && cp '%2$s' '%1$s' && mkdir '%1$s/rootfs' && "
+                   "cp '%3$s' '%1$s/rootfs' && chmod -R a+rX '%1$s'",
+                   copy, built("../doctor"), built("../rootfs/build.sh")));
     char *const command[] = {format("%s/doctor", copy), NULL};
     struct result root = run_program(NULL, command);
     struct result user = run_prepared(NULL, command, become_nobody, NULL);
