@@ -111,7 +111,7 @@ bench: $(BUILD)/bench $(BUILD)/floor $(BUILD)/stage07 rootfs
 # standard output: see tests/fuzz/fuzz.c.
 $(BUILD)/fuzz: tests/fuzz/fuzz.c common/options.c Makefile | rootfs
 	@echo "  FUZZ  $@"
-	@clang -std=gnu11 -g -O1 $(WARNINGS) -Dexit=leave -Dfclose=fflush \
+	@clang -std=gnu11 -g -O1 $(WARNINGS) -Dexit=leave -Dfclose=fflush -DLAST=$(LAST) \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -o $@ $(filter %.c,$^)
 

@@ -22,6 +22,16 @@ char *built(const char *name)
     return format("%s/%s", build_directory, name);
 }
 
+int last_stage(void)
+{
+    int last = 0;
+
+    for (int n = 1; n < 100; n++)
+        if (access(built(format("stage%02d", n)), X_OK) == 0)
+            last = n;
+    return last;
+}
+
 char *scratch(void)
 {
     static char path[64];

@@ -15,6 +15,9 @@ char *built(const char *name);
  * program is in build/tests. Called first of all. */
 const char *find_build_directory(void);
 
+/* The number of the last stage that make built. */
+int last_stage(void);
+
 /* A directory on a tmpfs, empty at the start of the program. It is not below
  * /tmp: the stages from 2 to 4 show it as well. */
 char *scratch(void);

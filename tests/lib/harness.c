@@ -73,7 +73,7 @@ static int end_test(void **state)
     end_containers();
     end_processes();
     clear_test_cgroups();
-    if (stage >= 7 && !enter_test_network())
+    if (has(NEW_NETWORK) && !enter_test_network())
         bad = -1;
     end_watch();
     return bad;
@@ -84,7 +84,7 @@ static int end_test(void **state)
 static int set_up_host(void **state)
 {
     (void)state;
-    if (stage >= 7 && !enter_test_network()) {
+    if (has(NEW_NETWORK) && !enter_test_network()) {
         print_error("harness: a network namespace: %s\n", strerror(errno));
         return -1;
     }

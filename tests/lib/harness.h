@@ -28,16 +28,13 @@
 #include <cmocka.h>
 
 #include "expect.h"
+#include "features.h"
 #include "files.h"
 #include "host.h"
 #include "look.h"
 #include "mounts.h"
 #include "run.h"
 #include "text.h"
-
-/* The stage whose program is tested. A test of stage 3 run on stage 5's
- * program proves that stage 5 keeps what stage 3 proved. */
-extern int stage;
 
 /* Seconds that a test may last, and wait for what has to come: 30, or what the
  * variable PATIENCE says. */

@@ -73,9 +73,9 @@ char *host_state(void)
                            "/dev/mqueue", "/run"};
     for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
         state = format("%s== %s\n%s", state, trees[i], tree_of(trees[i]));
-    if (stage >= 6)
+    if (has(NEW_CGROUPS))
         state = format("%s== cgroups\n%s", state, cgroups_state());
-    if (stage >= 7)
+    if (has(NEW_NETWORK))
         state = format("%s== network\n%s", state, network_state());
     state = format("%s== children\n", state);
     for (pid_t *child = children_of(getpid()); *child; child++)
@@ -112,6 +112,6 @@ void assert_host_unchanged(const char *before)
 
 void mend_host(void)
 {
-    if (stage >= 6)
+    if (has(NEW_CGROUPS))
         assert_status(run_quiet("true"), 0);
 }

@@ -197,7 +197,7 @@ struct result run_file(const char *file, char *const arguments[])
 {
     char *inside = format("/tmp/%s", strrchr(file, '/') + 1);
 
-    if (stage < 5)
+    if (!has(NEW_ROOT))
         return run_with(NULL, join(WORDS("-q", (char *)file), arguments));
     return run_with(NULL, join(WORDS("-q", "-v", format("%s:%s", file, inside),
                                      "--", inside),
@@ -381,7 +381,7 @@ struct live start_sleep(void)
 
 void keep_the_bridge(void)
 {
-    if (stage >= 7)
+    if (has(NEW_NETWORK))
         start(READY("read line"));
 }
 

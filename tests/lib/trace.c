@@ -79,8 +79,8 @@ static pid_t next_child(pid_t parent)
              !is_event(status, PTRACE_EVENT_CLONE));
     assert_return_code(ptrace(PTRACE_GETEVENTMSG, parent, 0, &child), errno);
     assert_true(WIFSTOPPED(wait_for((pid_t)child)));
-    if (stage < 3 || strcmp(namespace_of((pid_t)child, "pid"),
-                            namespace_of(parent, "pid")) != 0)
+    if (!has(NEW_PIDS) || strcmp(namespace_of((pid_t)child, "pid"),
+                                 namespace_of(parent, "pid")) != 0)
         return (pid_t)child;
     ptrace(PTRACE_DETACH, child, 0, 0);
     return 0;
@@ -134,7 +134,7 @@ void clone_comes_first_even_when_the_container_is_faster(void **state)
     wait_until(is_blocked, &traced.container, "the container waits");
     struct pollfd fd = {.fd = traced.err, .events = POLLIN};
     if (poll(&fd, 1, 0) != 0 &&
-        (stage < 7 || read(traced.err, early, sizeof(early) - 1) == -1))
+        (!has(NEW_NETWORK) || read(traced.err, early, sizeof(early) - 1) == -1))
         fail_msg("%s", "the container narrates before its parent does");
     assert_lacks(early, "[container ");
     ptrace(PTRACE_DETACH, traced.parent, 0, 0);

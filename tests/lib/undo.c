@@ -63,13 +63,13 @@ static void end_by(int number, int status)
 void nothing_is_left_after_sigint(void **state)
 {
     (void)state;
-    end_by(SIGINT, stage < 3 ? 128 + SIGINT : 128 + SIGKILL);
+    end_by(SIGINT, has(NEW_PIDS) ? 128 + SIGKILL : 128 + SIGINT);
 }
 
 void nothing_is_left_after_sigterm(void **state)
 {
     (void)state;
-    end_by(SIGTERM, stage < 3 ? 128 + SIGTERM : 128 + SIGKILL);
+    end_by(SIGTERM, has(NEW_PIDS) ? 128 + SIGKILL : 128 + SIGTERM);
 }
 
 void nothing_is_left_after_sigkill(void **state)

@@ -91,7 +91,7 @@ static const struct expected_mount mounts[] = {
  * test_stage06 looks at them. */
 static bool is_of_later_stage(const char *target)
 {
-    return stage >= 6 && strncmp(target, "/sys/fs/cgroup", 14) == 0;
+    return has(NEW_CGROUPS) && strncmp(target, "/sys/fs/cgroup", 14) == 0;
 }
 
 /* One a processor, on hardware that has it. */
@@ -362,8 +362,8 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
                                       volume, "-w", path, "pwd");
         assert_status(result, 125);
         /* One number is the container's own socket; from stage 7 on, two. */
-        bool own =
-            (fd == 3 || stage >= 7) && strstr(result.err, ": Not a directory");
+        bool own = (fd == 3 || has(NEW_NETWORK)) &&
+                   strstr(result.err, ": Not a directory");
         assert_message(result,
                        format("chdir %s: %s", path,
                               own ? "Not a directory" : "No such file"),
@@ -613,7 +613,7 @@ static void etc_files_are_about_this_container(void **state)
     assert_int_equal(strncmp(result.out, "web\n", 4), 0);
     assert_contains(result.out, "\n127.0.0.1\tlocalhost\n");
     assert_contains(result.out, "\n::1\tlocalhost");
-    if (stage < 7)
+    if (!has(NEW_NETWORK))
         assert_contains(result.out, "\n127.0.1.1\tweb\n");
     else
         assert_contains(result.out, "\tweb\n");
@@ -700,17 +700,17 @@ static void resolv_conf_is_the_hosts_with_the_hosts_network(void **state)
 {
     (void)state;
     assert_text(resolv_conf_inside(mixed_servers, "nameserver 192.0.2.99\n",
-                                   stage < 7 ? NULL : "host"),
+                                   has(NEW_NETWORK) ? "host" : NULL),
                 mixed_servers);
-    assert_text(
-        resolv_conf_inside("nameserver ::1\n", NULL, stage < 7 ? NULL : "host"),
-        "nameserver ::1\n");
+    assert_text(resolv_conf_inside("nameserver ::1\n", NULL,
+                                   has(NEW_NETWORK) ? "host" : NULL),
+                "nameserver ::1\n");
 }
 
 static void resolv_conf_loses_servers_that_cannot_be_reached(void **state)
 {
     (void)state;
-    if (stage < 7)
+    if (!has(NEW_NETWORK))
         return;
     assert_text(
         resolv_conf_inside(mixed_servers, "nameserver 192.0.2.99\n", NULL),
@@ -720,7 +720,7 @@ static void resolv_conf_loses_servers_that_cannot_be_reached(void **state)
 static void resolv_conf_asks_whom_systemd_resolved_asks(void **state)
 {
     (void)state;
-    if (stage < 7)
+    if (!has(NEW_NETWORK))
         return;
     assert_text(resolv_conf_inside("nameserver 127.0.0.53\nsearch a.test\n",
                                    "nameserver 192.0.2.7\nsearch b.test\n",
@@ -735,7 +735,7 @@ static void resolv_conf_has_public_servers_if_no_other_are_left(void **state)
                                         "search example.test\n",
                                         "nameserver 2001:db8::1\n"};
 
-    for (size_t i = 0; stage >= 7 && i < COUNT(texts); i++) {
+    for (size_t i = 0; has(NEW_NETWORK) && i < COUNT(texts); i++) {
         char *text =
             resolv_conf_inside(texts[i], "nameserver 127.0.0.1\n", NULL);
         assert_contains(text, "\nnameserver 8.8.8.8\n");

@@ -349,7 +349,7 @@ static void the_network_is_still_the_hosts(void **state)
     char *words[8] = {NULL};
     size_t used = 0;
 
-    for (char *const *w = stage >= 7 ? with : without; *w; w++)
+    for (char *const *w = has(NEW_NETWORK) ? with : without; *w; w++)
         words[used++] = *w;
     memcpy(words + used, command, sizeof(command));
     struct live live = start_with(words);
@@ -787,15 +787,16 @@ static void a_failure_of_any_call_leaves_no_cgroup(void **state)
     /* 3 directories, 3 limits, 3 joined, and the rest */
     char *const limits_alone[] = {LIMITS, NULL};
     char *const no_network[] = {LIMITS, "--network", "none", NULL};
-    assert_true(fail_each_call(calls, stage < 7 ? limits_alone : no_network) >=
-                10);
+    assert_true(fail_each_call(calls, has(NEW_NETWORK) ? no_network
+                                                       : limits_alone) >= 10);
 }
 
 /* Also the one that lets the container go on, which then is there already and,
  * with version 2, in its cgroup. */
 static void a_failing_write_of_the_parent_leaves_no_cgroup(void **state)
 {
-    char *before = host_state(), *off = stage < 7 ? "-q" : "--network=none";
+    char *before = host_state(),
+         *off = has(NEW_NETWORK) ? "--network=none" : "-q";
     int failed = 0;
 
     (void)state;
@@ -1145,10 +1146,11 @@ static void in_version_2_the_top_alone_changes_and_stays_so(void **state)
 static struct result run_nested(const char *prepare, const char *options)
 {
     char *root = format("%s/host", scratch()), *off = "-q";
-    char *script = format("%s /tmp/stage -q --rootfs /tmp/rootfs %s %s echo in",
-                          prepare, stage < 7 ? "" : "--network none", options);
+    char *script =
+        format("%s /tmp/stage -q --rootfs /tmp/rootfs %s %s echo in", prepare,
+               has(NEW_NETWORK) ? "--network none" : "", options);
 
-    if (stage >= 7)
+    if (has(NEW_NETWORK))
         off = "--network=none";
     mkdir(root, 0755);
     assert_return_code(mount("/", root, NULL, MS_BIND, NULL), errno);
