@@ -24,6 +24,8 @@ COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage$(call two,$(n)))
 
+LAST_PROGRAM := $(BUILD)/stage$(call two,$(LAST))
+
 # `make setup stage7` installs before it builds, under make -j as well, and
 # installs no more than the other words on the command line need.
 SETUP := $(filter setup,$(MAKECMDGOALS))
@@ -218,7 +220,7 @@ clean:
 
 # What a container leaves whose parent was killed too: a cgroup, the bridge.
 .PHONY: clean-host
-clean-host: $(BUILD)/stage07
-	@$(SUDO)env KILL="$(KILL)" tools/clean-host.sh $(BUILD)/stage07
+clean-host: $(LAST_PROGRAM)
+	@$(SUDO)env KILL="$(KILL)" tools/clean-host.sh $<
 
 -include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -print 2>/dev/null)

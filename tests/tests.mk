@@ -104,8 +104,8 @@ $(BUILD)/bench: $(BUILD)/tests/bench/bench.o
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 .PHONY: bench
-bench: $(BUILD)/bench $(BUILD)/floor $(BUILD)/stage07 rootfs
-	@$(SUDO)$(BUILD)/bench
+bench: $(BUILD)/bench $(BUILD)/floor $(LAST_PROGRAM) rootfs
+	@$(SUDO)env STAGE=$(notdir $(LAST_PROGRAM)) $(BUILD)/bench
 
 # exit(3) ends one call of the parser and not the fuzzer, which also keeps its
 # standard output: see tests/fuzz/fuzz.c.

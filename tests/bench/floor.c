@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "../../common/syscalls.h"
+#include "../lib/names.h"
 
 #include <arpa/inet.h>
 #include <linux/if_link.h>
@@ -183,7 +184,7 @@ static void make_veth(pid_t pid)
 {
     struct ifinfomsg up = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct ifinfomsg none = {0};
-    unsigned int bridge = if_nametoindex("mini0");
+    unsigned int bridge = if_nametoindex(BRIDGE);
 
     begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     put(&up, sizeof(up));

@@ -3,6 +3,7 @@
 #include "cgroups.h"
 
 #include "harness.h"
+#include "names.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -416,7 +417,7 @@ char *cgroups_state(void)
     for (size_t i = 0; i < count; i++) {
         const struct hierarchy *h = &all[i];
         state = format("%s%s%s", state, directories_in(h->base),
-                       directories_in(format("%s/mini-container", h->base)));
+                       directories_in(format("%s/" OURS, h->base)));
         char *path = format("%s", h->base);
         while (h->version == 2 && strlen(path) >= strlen(h->mount)) {
             char *file = format("%s/cgroup.subtree_control", path);
