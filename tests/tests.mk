@@ -34,9 +34,15 @@ $(foreach n,$(STAGES),\
     $(eval UP_TO += $(call two,$(n)))\
     $(eval $(call STAGE_TEST_RULE,$(n),$(call two,$(n)),$(UP_TO))))
 
-# What the earlier stages proved also holds for the last one.
-LATER := $(filter-out stage$(call two,$(LAST)) rootfs doctor verbs harness,$(TESTS))
-SUITE = $(TESTS:%=$(BUILD)/tests/test_%) \
+# What a stage proved also holds for the next one and for the last.
+LATER := $(filter-out stage$(call two,$(LAST)),\
+             $(patsubst tests/stages/test_%.c,%,$(wildcard tests/stages/test_*.c)))
+NEXT  :=
+BEFORE :=
+$(foreach n,$(filter-out $(LAST),$(STAGES)),\
+    $(if $(BEFORE),$(eval NEXT += "$(BUILD)/tests/test_stage$(BEFORE) $(n)"))\
+    $(eval BEFORE := $(call two,$(n))))
+SUITE = $(TESTS:%=$(BUILD)/tests/test_%) $(NEXT) \
     $(LATER:%="$(BUILD)/tests/test_% $(LAST)")
 
 .PHONY: test-programs test-needs test
