@@ -128,6 +128,23 @@ calls_are_narrated() {
     diff "$work/redirected" "$work/defined"
 }
 
+# system_paths FILE: the paths in its strings that a container is given: mount
+# points, device nodes with their numbers, links, what is masked. Less patterns
+# and the files of /etc, which the two prepare in ways of their own.
+system_paths() {
+    {
+        grep -oE '"/dev/[a-z]+", [0-9]+, [0-9]+' "$1"
+        grep -oE '"[^"]*"' "$1" | tr -s '" ' '\n\n' |
+            grep -E '^/(proc|sys|dev|run)' | grep -v '[*%]'
+    } | sort -u
+}
+
+floor_has_the_tables_of_stage_7() {
+    system_paths tests/bench/floor.c >"$work/floor"
+    system_paths stage07-*/stage07.c >"$work/stage07"
+    [ -s "$work/floor" ] && diff "$work/floor" "$work/stage07"
+}
+
 # Each stage, compiled and linked without the narration, prints its help.
 works_silently() {
     for source in stage*/stage*.c; do
@@ -147,6 +164,8 @@ check "the command lines in tests/fuzz/corpus are judged well" corpus_is_good
 check "narrated calls are those of the Makefile" calls_are_narrated
 check "no function has more than 40 lines" short_functions
 check "stages work without the narration" works_silently
+check "tests/bench/floor.c has the tables of stage 7" \
+    floor_has_the_tables_of_stage_7
 
 previous=
 for source in stage*/stage*.c; do
