@@ -121,15 +121,31 @@ $(BUILD)/fuzz: tests/fuzz/fuzz.c common/options.c Makefile | rootfs
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -o $@ $(filter %.c,$^)
 
+# The cases of tests/fuzz/NAME.txt, a file each: a line is a case, and | in it a
+# newline, the end of a word of a command line.
+$(BUILD)/cases/%: tests/fuzz/%.txt tests/tests.mk
+	@rm -rf $@ && mkdir -p $@
+	@awk -v to=$@ '{ gsub(/\|/, "\n"); file = to "/" NR; printf "%s", $$0 >file; \
+	    close(file) }' $<
+
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.txt,%,$(wildcard tests/fuzz/*.txt))
+FUZZ_CASES := $(FUZZ_TARGETS:%=$(BUILD)/cases/%)
+
 FUZZ_SECONDS ?= 60
-.PHONY: fuzz
-fuzz: $(BUILD)/fuzz
-	@for name in options size cpus volume; do \
+.PHONY: fuzz fuzz-cases
+fuzz: $(BUILD)/fuzz $(FUZZ_CASES)
+	@for name in $(FUZZ_TARGETS); do \
 	    mkdir -p $(BUILD)/corpus/$$name && \
 	    FUZZ=$$name $(BUILD)/fuzz -max_total_time=$(FUZZ_SECONDS) \
 	        -close_fd_mask=1 -print_final_stats=1 -verbosity=0 \
 	        -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name \
-	        tests/fuzz/corpus/$$name || exit 1; \
+	        $(BUILD)/cases/$$name || exit 1; \
+	done
+
+# What make fuzz begins with, once.
+fuzz-cases: $(BUILD)/fuzz $(FUZZ_CASES)
+	@for name in $(FUZZ_TARGETS); do \
+	    FUZZ=$$name $(BUILD)/fuzz -runs=0 $(BUILD)/cases/$$name || exit 1; \
 	done
 
 .PHONY: builds

@@ -7,6 +7,9 @@
  *
  *     FUZZ=size build/fuzz build/crash-...    repeats what was found
  *
+ * The cases it starts from are the lines of size.txt and so on, here beside
+ * this file: | stands for a newline.
+ *
  * An option that is refused ends a stage; here, it ends one call. That is why
  * this file stands in for common/error.c, and for exit(3), which the Makefile
  * renames. What options.c allocates is freed after each call.

@@ -37,14 +37,6 @@ builds_with() {
         "build/check-$1/floor" "build/check-$1/bench"
 }
 
-# What make fuzz begins with, once.
-corpus_is_good() {
-    make build/fuzz || return
-    for name in options size cpus volume; do
-        FUZZ=$name build/fuzz -runs=0 "tests/fuzz/corpus/$name" || return
-    done
-}
-
 tidy() {
     # xargs: one process a processor, since each file takes a while.
     printf '%s\n' common/*.c stage*/*.c tests/*/*.c |
@@ -160,7 +152,7 @@ check "clang compiles without a warning" builds_with clang
 check "clang-tidy finds nothing" tidy
 check "cppcheck finds nothing" analyzed
 check "the edits of tests/mutants/mutants.txt fit" tests/mutants/mutants.sh --fits
-check "the command lines in tests/fuzz/corpus are judged well" corpus_is_good
+check "the command lines in tests/fuzz are judged well" make fuzz-cases
 check "narrated calls are those of the Makefile" calls_are_narrated
 check "no function has more than 40 lines" short_functions
 check "stages work without the narration" works_silently
