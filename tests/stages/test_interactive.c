@@ -27,7 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROWS = 33, COLUMNS = 101 };
+/* Wider than any command that is typed, with the path of the tree in it: bash
+ * echoes one that fills a line exactly in another way. */
+enum { ROWS = 33, COLUMNS = 301 };
 
 #define CONTROL(letter) ((char[]){(letter) - '@', '\0'})
 
