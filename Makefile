@@ -24,6 +24,8 @@ COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage$(call two,$(n)))
 
+LAST_PROGRAM := $(BUILD)/stage$(call two,$(LAST))
+
 # Make every goal wait for setup, so that `make -j setup stage7` installs first.
 SETUP := $(filter setup,$(MAKECMDGOALS))
 
@@ -217,7 +219,7 @@ clean:
 
 # A container whose parent was killed can leave a cgroup and the bridge.
 .PHONY: clean-host
-clean-host: $(BUILD)/stage07
-	@$(SUDO)env KILL="$(KILL)" tools/clean-host.sh $(BUILD)/stage07
+clean-host: $(LAST_PROGRAM)
+	@$(SUDO)env KILL="$(KILL)" tools/clean-host.sh $<
 
 -include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -print 2>/dev/null)

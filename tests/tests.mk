@@ -2,8 +2,8 @@
 #
 # The tests, and the tests of the tests. The Makefile includes this file.
 
-HARNESS := $(addprefix $(BUILD)/tests/lib/,harness.o apart.o isolation.o \
-             cgroups.o network.o)
+HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/test_% \
+             tests/lib/probe.c,$(wildcard tests/lib/*.c)))
 TEST_SOURCES := $(wildcard tests/*/test_*.c)
 TESTS    := $(patsubst test_%.c,%,$(notdir $(TEST_SOURCES)))
 
@@ -35,9 +35,15 @@ $(foreach n,$(STAGES),\
     $(eval UP_TO += $(call two,$(n)))\
     $(eval $(call STAGE_TEST_RULE,$(n),$(call two,$(n)),$(UP_TO))))
 
-# Run the tests of the earlier stages on the last stage as well.
-LATER := $(filter-out stage$(call two,$(LAST)) rootfs doctor verbs harness,$(TESTS))
-SUITE = $(TESTS:%=$(BUILD)/tests/test_%) \
+# What a stage proved also holds for the next one and for the last.
+LATER := $(filter-out stage$(call two,$(LAST)),\
+             $(patsubst tests/stages/test_%.c,%,$(wildcard tests/stages/test_*.c)))
+NEXT  :=
+BEFORE :=
+$(foreach n,$(filter-out $(LAST),$(STAGES)),\
+    $(if $(BEFORE),$(eval NEXT += "$(BUILD)/tests/test_stage$(BEFORE) $(n)"))\
+    $(eval BEFORE := $(call two,$(n))))
+SUITE = $(TESTS:%=$(BUILD)/tests/test_%) $(NEXT) \
     $(LATER:%="$(BUILD)/tests/test_% $(LAST)")
 
 .PHONY: test-programs test-needs test
@@ -105,26 +111,42 @@ $(BUILD)/bench: $(BUILD)/tests/bench/bench.o
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 .PHONY: bench
-bench: $(BUILD)/bench $(BUILD)/floor $(BUILD)/stage07 rootfs
-	@$(SUDO)$(BUILD)/bench
+bench: $(BUILD)/bench $(BUILD)/floor $(LAST_PROGRAM) rootfs
+	@$(SUDO)env STAGE=$(notdir $(LAST_PROGRAM)) $(BUILD)/bench
 
 # Rename exit(3) and fclose(3), so that the option parser ends neither the
 # fuzzer nor its standard output. See tests/fuzz/fuzz.c.
 $(BUILD)/fuzz: tests/fuzz/fuzz.c common/options.c Makefile | rootfs
 	@echo "  FUZZ  $@"
-	@clang -std=gnu11 -g -O1 $(WARNINGS) -Dexit=leave -Dfclose=fflush \
+	@clang -std=gnu11 -g -O1 $(WARNINGS) -Dexit=leave -Dfclose=fflush -DLAST=$(LAST) \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -o $@ $(filter %.c,$^)
 
+# The cases of tests/fuzz/NAME.txt, a file each: a line is a case, and | in it a
+# newline, the end of a word of a command line.
+$(BUILD)/cases/%: tests/fuzz/%.txt tests/tests.mk
+	@rm -rf $@ && mkdir -p $@
+	@awk -v to=$@ '{ gsub(/\|/, "\n"); file = to "/" NR; printf "%s", $$0 >file; \
+	    close(file) }' $<
+
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.txt,%,$(wildcard tests/fuzz/*.txt))
+FUZZ_CASES := $(FUZZ_TARGETS:%=$(BUILD)/cases/%)
+
 FUZZ_SECONDS ?= 60
-.PHONY: fuzz
-fuzz: $(BUILD)/fuzz
-	@for name in options size cpus volume; do \
+.PHONY: fuzz fuzz-cases
+fuzz: $(BUILD)/fuzz $(FUZZ_CASES)
+	@for name in $(FUZZ_TARGETS); do \
 	    mkdir -p $(BUILD)/corpus/$$name && \
 	    FUZZ=$$name $(BUILD)/fuzz -max_total_time=$(FUZZ_SECONDS) \
 	        -close_fd_mask=1 -print_final_stats=1 -verbosity=0 \
 	        -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name \
-	        tests/fuzz/corpus/$$name || exit 1; \
+	        $(BUILD)/cases/$$name || exit 1; \
+	done
+
+# What make fuzz begins with, once.
+fuzz-cases: $(BUILD)/fuzz $(FUZZ_CASES)
+	@for name in $(FUZZ_TARGETS); do \
+	    FUZZ=$$name $(BUILD)/fuzz -runs=0 $(BUILD)/cases/$$name || exit 1; \
 	done
 
 .PHONY: builds

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Removes the cgroups and the bridge that containers left on the host because
-# their parents were killed: tools/clean-host.sh STAGE07
+# their parents were killed: tools/clean-host.sh PROGRAM, that of the last stage
 #
 # Removes only what nobody uses: a cgroup in mini-container that is named after
 # no process's PID and contains no process, and a bridge without a port. Names
@@ -11,6 +11,8 @@
 set -eu
 
 [ "$(id -u)" -eq 0 ] || { echo "clean-host: needs root" >&2; exit 1; }
+# shellcheck source=tools/names.sh
+. "$(dirname "$0")/names.sh"
 undone=0
 
 # is_empty CGROUP: neither it nor a cgroup below it contains a process.
@@ -24,11 +26,11 @@ is_survivor() {
     awk '/^NSpid:/ { exit !(NF == 3 && $3 == 1) }' "$1/status" || return 1
     parent=$(awk '/^PPid:/ { print $2 }' "$1/status")
     case $(readlink "/proc/$parent/exe") in
-    */stage0[1-9]) return 1 ;;
+    */stage[0-9][0-9]) return 1 ;;
     esac
-    ! grep -q '/mini-container/' "$1/cgroup" || return 0
+    ! grep -q "/$ours/" "$1/cgroup" || return 0
     index=$(cat "$1/root/sys/class/net/eth0/iflink") || return 1
-    cat /sys/class/net/mini0/brif/*/../ifindex | grep -qx "$index"
+    cat /sys/class/net/$bridge/brif/*/../ifindex | grep -qx "$index"
 }
 
 for process in /proc/[0-9]*; do
@@ -48,26 +50,26 @@ done
 
 # Field 5 of a line of mountinfo is the mount point.
 for mount in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do
-    for directory in $(find "$mount" -path '*/mini-container/[0-9]*' -prune); do
+    for directory in $(find "$mount" -path "*/$ours/[0-9]*" -prune); do
         pid=${directory##*/}
         [ ! -e "/proc/${pid%%.*}" ] && is_empty "$directory" || continue
         find "$directory" -depth -type d -exec rmdir {} +
         echo "removed $directory"
         undone=1
     done
-    find "$mount" -type d -name mini-container -prune \
+    find "$mount" -type d -name "$ours" -prune \
         -exec rmdir {} + 2>/dev/null || :
 done
 
 # Run a container once: its start takes over a stale bridge, and its end removes
 # the bridge. It needs no root file system of its own.
 has_bridge() {
-    grep -q '^ *mini0:' /proc/net/dev
+    grep -q "^ *$bridge:" /proc/net/dev
 }
-bridge=$(has_bridge && echo yes || echo no)
+there=$(has_bridge && echo yes || echo no)
 "$1" --quiet --chroot --rootfs / true
-if [ "$bridge" = yes ] && ! has_bridge; then
-    echo "removed the bridge mini0 and its rules"
+if [ "$there" = yes ] && ! has_bridge; then
+    echo "removed the bridge $bridge and its rules"
     undone=1
 fi
 [ $undone -eq 1 ] || echo "nothing to undo"

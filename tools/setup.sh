@@ -12,17 +12,11 @@ cd "$(dirname "$0")/.."
 missing=
 machine=
 
-if command -v apt-get >/dev/null; then
-    manager=apt
-elif command -v dnf >/dev/null; then
-    manager=dnf
-elif command -v pacman >/dev/null; then
-    manager=pacman
-elif command -v apk >/dev/null; then
-    manager=apk
-else
-    manager=none
-fi
+has() {
+    command -v "$1" >/dev/null
+}
+. tools/packages.sh
+manager=$(package_manager)
 
 # need TEST APT DNF PACMAN APK: packages to install if TEST fails.
 need() {
@@ -30,11 +24,10 @@ need() {
         return
     fi
     case $manager in
-    apt) missing="$missing $2" ;;
     dnf) missing="$missing $3" ;;
     pacman) missing="$missing $4" ;;
     apk) missing="$missing $5" ;;
-    none) missing="$missing $2" ;;
+    *) missing="$missing $2" ;; # apt-get's names, and what is told of them
     esac
 }
 
@@ -151,11 +144,11 @@ done
 
 install_missing() {
     case $manager in
-    apt) install="apt-get install -y --no-install-recommends" ;;
+    apt-get) install="apt-get install -y --no-install-recommends" ;;
     dnf) install="dnf install -y" ;;
     pacman) install="pacman -S --needed --noconfirm" ;;
     apk) install="apk add" ;;
-    none)
+    *)
         echo "setup: expected one of apt, dnf, pacman and apk" >&2
         echo "  hint: install these packages, by Debian's names: $missing" >&2
         exit 1
@@ -170,7 +163,7 @@ install_missing() {
             exit 1
         fi
     fi
-    if [ $manager = apt ]; then
+    if [ "$manager" = apt-get ]; then
         echo "setup: apt-get update"
         $sudo apt-get update -qq
         sudo="$sudo env DEBIAN_FRONTEND=noninteractive"

@@ -2,14 +2,15 @@
  *
  * make bench: how long a container takes from start to exit of `true`.
  *
- * Side by side in one run: stage 7, the floor (tests/bench/floor.c: the same
- * kernel calls and nothing else), and whichever of crun, runc, bwrap and
+ * Side by side in one run: a stage, the floor (tests/bench/floor.c: the kernel
+ * calls of stage 7 and nothing else), and whichever of crun, runc, bwrap and
  * unshare are installed, given the same namespaces, mounts and limits. In
  * random order, with 50 ms idle before each start: back to back, the kernel
  * would be busy with the end of the last one, and would hide its own waiting
  * times.
  *
- *     bench [RUNS]       20 runs of each
+ *     bench [RUNS]       20 runs of each; STAGE=stage07 in the environment
+ * names the program, in the directory of this one
  *
  * Prints medians in milliseconds, ratios to the floor and peak memory; writes
  * the same to build/bench.json, and to build/bench.png where gnuplot is.
@@ -53,6 +54,7 @@ struct entry {
 static struct entry entries[32];
 static int entry_count;
 static char build[PATH_MAX], work[] = "/tmp/container-bench-XXXXXX";
+static const char *stage; /* the name of its program */
 static FILE *json;
 
 static char *text(const char *format, ...)
@@ -305,7 +307,7 @@ static void add_all(void)
         add("floor", v,
             text("%s/floor %s/private/rootfs %s %s /bin/true", build, build,
                  limits ? directories : "-", net ? "10.77.15.250" : "-"));
-        add("stage07", v, text("%s/stage07 -q %s/bin/true", build, options[v]));
+        add(stage, v, text("%s/%s -q %s/bin/true", build, stage, options[v]));
     }
     add_peers();
 }
@@ -368,7 +370,7 @@ static void report_all(void)
 /* COUNT at once; returns ms for each of them. */
 static double at_once(int count)
 {
-    char *words[] = {text("%s/stage07", build), "-q", "/bin/true", NULL};
+    char *words[] = {text("%s/%s", build, stage), "-q", "/bin/true", NULL};
     double before;
     int status;
 
@@ -388,7 +390,7 @@ static int alive_count;
 /* Containers that live until they are killed, up to COUNT of them. */
 static void keep_alive(int count)
 {
-    char *words[] = {text("%s/stage07", build), "-q", "/bin/sleep", "1000",
+    char *words[] = {text("%s/%s", build, stage), "-q", "/bin/sleep", "1000",
                      NULL};
 
     for (; alive_count < count; alive_count++) {
@@ -490,7 +492,8 @@ int main(int argc, char *argv[])
 {
     int runs = argc > 1 ? atoi(argv[1]) : 20;
 
-    if (runs < 1 || runs >= MOST_RUNS - 1)
+    stage = getenv("STAGE");
+    if (!stage || runs < 1 || runs >= MOST_RUNS - 1)
         return 2;
     ssize_t length = readlink("/proc/self/exe", build, sizeof(build) - 1);
     if (length == -1 || !mkdtemp(work))

@@ -11,7 +11,6 @@
  */
 #define _GNU_SOURCE
 #include "../lib/harness.h"
-#include "../lib/isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,7 +113,7 @@ static char *without_differences(char *text)
 /* --- one run -------------------------------------------------------------- */
 
 /* The options that are tried: all that the stage has, and narration or not. */
-static char **stage_words(char *const options[], bool quiet)
+static char **words_of_run(char *const options[], bool quiet)
 {
     char **words = calloc(MOST_WORDS, sizeof(*words));
     size_t n = 0;
@@ -127,9 +126,10 @@ static char **stage_words(char *const options[], bool quiet)
         words[n++] = *options++;
     words[n++] = "sh";
     words[n++] = "-c";
-    words[n++] = format(
-        "%s; %s; %s; %s", probe, stage < 5 ? ":" : probe_of_root,
-        stage < 6 ? ":" : probe_of_limits, stage < 7 ? ":" : probe_of_network);
+    words[n++] =
+        format("%s; %s; %s; %s", probe, has(NEW_ROOT) ? probe_of_root : ":",
+               has(NEW_CGROUPS) ? probe_of_limits : ":",
+               has(NEW_NETWORK) ? probe_of_network : ":");
     return words;
 }
 
@@ -263,7 +263,7 @@ static bool is_mended(const char *before)
 /* Calls for which the errnos are tried, or which are hit by SIGKILL. */
 static void try_all(char *const options[], bool kill, bool quiet)
 {
-    char **words = stage_words(options, quiet), *expected;
+    char **words = words_of_run(options, quiet), *expected;
     int tried = 0;
 
     assert_status(run_quiet("true"), 0);
@@ -303,11 +303,11 @@ static char **all_options(bool chroot)
     size_t n = 0;
 
     assert_non_null(options);
-    if (stage >= 4) {
+    if (has(NEW_HOSTNAME)) {
         options[n++] = "--hostname";
         options[n++] = "web";
     }
-    if (stage >= 5) {
+    if (has(NEW_ROOT)) {
         options[n++] = chroot ? "--chroot" : "--read-only";
         options[n++] = "-v";
         options[n++] = format("%s:/mnt:ro", scratch());
@@ -316,7 +316,7 @@ static char **all_options(bool chroot)
         options[n++] = "-e";
         options[n++] = "NAME=value";
     }
-    if (stage >= 6) {
+    if (has(NEW_CGROUPS)) {
         options[n++] = "--memory=64M";
         options[n++] = "--pids-limit=50";
         options[n++] = "--cpus=0.5";
@@ -339,7 +339,7 @@ static void any_call_may_fail_while_narrating(void **state)
 static void any_call_may_fail_with_chroot(void **state)
 {
     (void)state;
-    if (stage == 5) /* what it adds is the same later */
+    if (stage == NEW_ROOT) /* what it adds is the same later */
         try_all(all_options(true), false, true);
 }
 
@@ -355,7 +355,7 @@ enum { CONTAINERS = 1000, AT_ONCE = 4, LONGEST_US = 150000 };
 
 static pid_t spawn(void)
 {
-    char **words = stage_words(all_options(false), true);
+    char **words = words_of_run(all_options(false), true);
     posix_spawn_file_actions_t actions;
     pid_t pid;
 
@@ -413,12 +413,14 @@ int main(int argc, char *argv[])
         cmocka_unit_test(a_thousand_killed_at_random_leave_nothing),
     };
     int number = argc == 2 ? atoi(argv[1]) : 0;
-    bool last = number == 7;
 
-    if (number < 1 || number > 7) {
-        fprintf(stderr, "usage: run_faults STAGE, from 1 to 7\n");
+    find_build_directory();
+    int last = last_stage();
+    if (number < 1 || number > last) {
+        fprintf(stderr, "usage: run_faults STAGE, from 1 to %d\n", last);
         return 2;
     }
     test_limit = 3600; /* each tries out hundreds of runs */
-    return test_main(argc, argv, 7, "faults", tests, COUNT(tests) - !last);
+    return test_main(argc, argv, last, "faults", tests,
+                     COUNT(tests) - (number != last));
 }

@@ -7,6 +7,9 @@
  *
  *     FUZZ=size build/fuzz build/crash-...    repeats what was found
  *
+ * The cases it starts from are the lines of size.txt and so on, here beside
+ * this file: | stands for a newline.
+ *
  * An option that is refused ends a stage; here, it ends one call. That is why
  * this file stands in for common/error.c, and for exit(3), which the Makefile
  * renames. What options.c allocates is freed after each call.
@@ -16,6 +19,7 @@
 #include "../../common/files.h"
 #include "../../common/narrate.h"
 #include "../../common/options.h"
+#include "../lib/features.h"
 
 #include <ctype.h>
 #include <getopt.h>
@@ -28,7 +32,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_BLOCKS = 4096, MOST_WORDS = 64, STAGES = 7 };
+enum { MOST_BLOCKS = 4096, MOST_WORDS = 64 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -36,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 char program_name[16];
 bool in_container;
 enum narration narration;
+int stage; /* of the options: 1 to LAST, which the Makefile defines */
 
 static jmp_buf refused;
 static void *blocks[MOST_BLOCKS]; /* what is to be freed after this call */
@@ -109,7 +114,7 @@ char *xasprintf(const char *format, ...)
 /* --- what is expected ----------------------------------------------------- */
 
 /* Whether the words are accepted; then *OPTIONS is set. */
-static bool parse(int stage, int count, char *words[], struct options *options)
+static bool parse(int count, char *words[], struct options *options)
 {
     optind = 0; /* getopt(3) is to begin anew */
     if (setjmp(refused) != 0)
@@ -121,9 +126,10 @@ static bool parse(int stage, int count, char *words[], struct options *options)
 static bool parse_value(const char *option, char *value,
                         struct options *options)
 {
-    char *words[] = {"stage07", "--rootfs", "/", (char *)option, value, NULL};
+    char *words[] = {"stage", "--rootfs", "/", (char *)option, value, NULL};
 
-    return parse(STAGES, 5, words, options);
+    stage = LAST;
+    return parse(5, words, options);
 }
 
 /* Reads digits into a number that cannot overflow: it stays at 2 to the 100. */
@@ -240,12 +246,12 @@ static void fuzz_volume(char *text)
     expect(strcmp(text, copy) == 0);
 }
 
-static void judge_options(const struct options *options, int stage)
+static void judge_options(const struct options *options)
 {
     size_t length = strlen(options->hostname);
 
     expect(length >= 1 && length <= 64);
-    expect(stage >= 4 || strcmp(options->hostname, "container") == 0);
+    expect(has(NEW_HOSTNAME) || strcmp(options->hostname, "container") == 0);
     for (size_t i = 0; i < options->volume_count; i++)
         expect(options->volumes[i].source[0] &&
                options->volumes[i].target[0] == '/');
@@ -253,17 +259,17 @@ static void judge_options(const struct options *options, int stage)
     for (size_t i = 0; i < options->env_count; i++)
         expect(strchr(options->env[i], '=') > options->env[i]);
     expect(!options->workdir || options->workdir[0] == '/');
-    if (stage < 5)
+    if (!has(NEW_ROOT))
         expect(!options->volume_count && !options->env_count &&
                !options->workdir && !options->rootfs && !options->read_only &&
                !options->chroot);
     expect(options->memory == 0 || options->memory >= 6291456);
     expect(options->pids_limit >= 0 && options->pids_limit <= INT_MAX);
     expect(options->cpu_quota == 0 || options->cpu_quota >= 1000);
-    if (stage < 6)
+    if (!has(NEW_CGROUPS))
         expect(!options->memory && !options->pids_limit && !options->cpu_quota);
     expect(options->network <= NETWORK_HOST);
-    expect(stage >= 7 || options->network == NETWORK_BRIDGE);
+    expect(has(NEW_NETWORK) || options->network == NETWORK_BRIDGE);
     expect(options->command[0]);
 }
 
@@ -271,9 +277,10 @@ static void judge_options(const struct options *options, int stage)
 static void fuzz_options(char *text)
 {
     char *words[MOST_WORDS + 1] = {"stage"}, *same[MOST_WORDS + 1], *next;
-    int stage = 1 + (unsigned char)*text % STAGES, count = 1;
     struct options options;
+    int count = 1;
 
+    stage = 1 + (unsigned char)(*text - '1') % LAST;
     for (char *word = *text ? text + 1 : NULL; word && count < MOST_WORDS;
          word = next) {
         next = strchr(word, '\n');
@@ -282,10 +289,10 @@ static void fuzz_options(char *text)
         words[count++] = word;
     }
     memcpy(same, words, sizeof(same));
-    if (!parse(stage, count, words, &options))
+    if (!parse(count, words, &options))
         return;
     expect(memcmp(same, words, sizeof(same)) == 0);
-    judge_options(&options, stage);
+    judge_options(&options);
     if (strcmp(options.command[0], "/bin/sh") != 0)
         expect(options.command > words && options.command < words + count);
 }

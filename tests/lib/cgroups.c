@@ -3,6 +3,7 @@
 #include "cgroups.h"
 
 #include "harness.h"
+#include "names.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,18 +37,6 @@ static struct hierarchy all[MOST]; /* those with a controller of stage 6 */
 static size_t count;
 static size_t mounted;  /* all that have controllers, and version 2 */
 static int locks[MOST]; /* held until we end */
-
-/* Whether WORD is one of LIST, which commas, spaces or newlines divide. */
-static bool has_word(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-
-    for (const char *at = list; (at = strstr(at, word)); at++)
-        if ((at == list || strchr(", \n", at[-1])) &&
-            strchr(", \n", at[length])) /* or the end */
-            return true;
-    return false;
-}
 
 /* Our path in a hierarchy, from TEXT, a /proc/PID/cgroup; see cgroups(7). */
 static char *path_in(const char *text, const struct hierarchy *h)
@@ -113,7 +102,7 @@ static void take_mount(const char *line, const char *own, const char *name)
 }
 
 /* "0" is the writer: a process of one thread moves itself at no cost. */
-static bool join(const struct hierarchy *h, const char *directory)
+static bool enter(const struct hierarchy *h, const char *directory)
 {
     char *path =
         format("%s/%s", directory, h->version == 1 ? "tasks" : "cgroup.procs");
@@ -306,7 +295,7 @@ bool make_test_cgroups(const char *name)
  * whose controllers nobody else enables or disables. */
 static bool see_own_cgroup_alone(struct hierarchy *h)
 {
-    if (!join(h, h->own) || unshare(CLONE_NEWCGROUP) == -1 ||
+    if (!enter(h, h->own) || unshare(CLONE_NEWCGROUP) == -1 ||
         umount2(h->mount, MNT_DETACH) == -1 ||
         mount("cgroup2", h->mount, "cgroup2", 0, NULL) == -1)
         return false;
@@ -320,7 +309,7 @@ bool enter_test_cgroups(void)
     if (mounted == 1 && all[0].version == 2 && !see_own_cgroup_alone(all))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!join(&all[i], all[i].own))
+        if (!enter(&all[i], all[i].own))
             return false;
     if (mounted == 1)
         pass_on_controllers();
@@ -402,11 +391,6 @@ char *cgroup_value(pid_t pid, const char *controller, const char *v1,
     return text;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Names of the directories in PATH, sorted, one a line. */
 static char *directories_in(const char *path)
 {
@@ -420,7 +404,7 @@ static char *directories_in(const char *path)
             names[used++] = format("%s", entry->d_name);
     if (directory)
         closedir(directory);
-    qsort(names, used, sizeof(*names), compare_names);
+    qsort(names, used, sizeof(*names), compare_words);
     for (size_t i = 0; i < used; i++)
         text = format("%s %s", text, names[i]);
     return format("%s\n", text);
@@ -433,7 +417,7 @@ char *cgroups_state(void)
     for (size_t i = 0; i < count; i++) {
         const struct hierarchy *h = &all[i];
         state = format("%s%s%s", state, directories_in(h->base),
-                       directories_in(format("%s/mini-container", h->base)));
+                       directories_in(format("%s/" OURS, h->base)));
         char *path = format("%s", h->base);
         while (h->version == 2 && strlen(path) >= strlen(h->mount)) {
             char *file = format("%s/cgroup.subtree_control", path);

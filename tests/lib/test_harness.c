@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include "cgroups.h"
 #include "harness.h"
-#include "isolation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,21 +32,13 @@
 
 /* --- trees ---------------------------------------------------------------- */
 
-static char *shell(const char *script)
-{
-    struct result result = run_program(NULL, WORDS("sh", "-c", (char *)script));
-
-    assert_status(result, 0);
-    return result.out;
-}
-
 /* A tree at PATH, whose stage 1 is the stage SOURCE. Returns its test program.
  */
 static char *make_tree(const char *path, const char *source)
 {
-    shell(format("rm -rf '%1$s' && mkdir -p '%1$s/build/tests' && cp '%2$s' "
-                 "'%1$s/build/tests' && cp '%3$s' '%1$s/build/stage01'",
-                 path, built("tests/test_stage01"), source));
+    on_host(format("rm -rf '%1$s' && mkdir -p '%1$s/build/tests' && cp '%2$s' "
+                   "'%1$s/build/tests' && cp '%3$s' '%1$s/build/stage01'",
+                   path, built("tests/test_stage01"), source));
     return format("%s/build/tests/test_stage01", path);
 }
 
@@ -182,7 +173,7 @@ static void no_test_crashes_when_the_stage_says_nothing(void **state)
 /* All that tests of this tree could leave. */
 static char *traces(void)
 {
-    return format("%s%s", cgroups_state(), shell("ls -A /tmp /var/tmp"));
+    return format("%s%s", cgroups_state(), on_host("ls -A /tmp /var/tmp"));
 }
 
 static bool is_there(const void *path)
@@ -330,9 +321,9 @@ static void what_a_living_run_has_is_left_alone(void **state)
 
     (void)state;
     pid_t pid = start_hanging(args);
-    char *before = shell("ls -d /tmp/container-run.*");
+    char *before = on_host("ls -d /tmp/container-run.*");
     run_program(NULL, run_sh("/no/such/program"));
-    assert_text(shell("ls -d /tmp/container-run.*"), before);
+    assert_text(on_host("ls -d /tmp/container-run.*"), before);
     signal_and_wait(pid, SIGTERM);
 }
 
@@ -357,8 +348,8 @@ static void other_programs_of_the_host_do_not_disturb(void **state)
         NULL, WORDS(program, "1", "nothing_is_left_after_bad_input"));
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    shell("rm -f /dev/shm/noise* /tmp/noise* /run/noise* /var/tmp/noise*; "
-          "hostname test-host");
+    on_host("rm -f /dev/shm/noise* /tmp/noise* /run/noise* /var/tmp/noise*; "
+            "hostname test-host");
     assert_status(result, 0);
 }
 
@@ -371,7 +362,7 @@ static void a_tree_may_lie_where_the_tests_put_a_tmpfs(void **state)
     for (size_t i = 0; i < COUNT(places); i++) {
         char *program = make_tree(places[i], built("stage01"));
         struct result result = run_program(NULL, WORDS(program, "1", RUNS));
-        shell(format("rm -rf '%s'", places[i]));
+        on_host(format("rm -rf '%s'", places[i]));
         assert_status(result, 0);
     }
 }

@@ -40,7 +40,7 @@ read_table() {
                 print id, stage, file, program, test, needs, name
             name = ""
         }
-        /^stage / { put(); stage = substr($2, 1, 1) }
+        /^stage / { put(); stage = $2 + 0 }
         /^file / { put(); file = $2 }
         /^mutant / {
             put()
@@ -50,7 +50,8 @@ read_table() {
             printf "" >(to id ".old")
             printf "" >(to id ".new")
         }
-        /^test / { test = $2; program = $4 ? $4 : "test_stage0" stage }
+        /^test / { test = $2; program = $4 ? $4 : \
+            sprintf("test_stage%02d", stage) }
         /^needs / { needs = $2 }
         /^-/ { print substr($0, 2) >(to id ".old") }
         /^\+/ { print substr($0, 2) >(to id ".new") }
@@ -85,8 +86,8 @@ edit() {
 # build everything again.
 copy_tree() {
     mkdir -p "$1/build/tests"
-    cp -a Makefile common stage0* "$1"
-    cp -a --parents tests/tests.mk tools/clean-host.sh "$1"
+    cp -a Makefile common stage[0-9]* "$1"
+    cp -a --parents tests/tests.mk tools/*.sh "$1"
     cp -a build/common build/stage* build/earlier* build/libcommon.a build/escape \
         build/probe build/private "$1/build"
     cp -a build/tests/test_* "$1/build/tests"
@@ -103,7 +104,8 @@ check_tests() {
 
 # What became of one mutant, which is in COPY.
 judge() {
-    if ! make -s -C "$1" CFLAGS='-O2 -w' "build/stage0$2" >"$1/log" 2>&1; then
+    if ! make -s -C "$1" CFLAGS='-O2 -w' "build/stage$(printf %02d "$2")" \
+        >"$1/log" 2>&1; then
         echo "DOES NOT BUILD"
     elif passes "$1" "$3" "$2" "$4"; then
         echo "SURVIVED"
@@ -125,7 +127,7 @@ try_mutants() {
         fi
         cp "$1/log" "$work/$id.log"
         cp "$file" "$1/$file" # newer than what was built of the mutant
-        printf '%-14s  %s  %-50s %s\n' "$verdict" "$stage" "$name" "$test" |
+        printf '%-14s  %2s  %-50s %s\n' "$verdict" "$stage" "$name" "$test" |
             tee -a "$1/results"
         case $verdict in
         NO\ RESULT | DOES*) tail -n 20 "$1/log" ;;
@@ -162,7 +164,7 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "  hint: sudo tests/mutants/mutants.sh" >&2
     exit 1
 fi
-if ! [ -x build/tests/test_stage07 ]; then
+if ! [ -e build/tests/test_harness ]; then
     echo "mutants: the tests are not built" >&2
     echo "  hint: make test-needs" >&2
     exit 1
@@ -175,7 +177,7 @@ mkdir -p "$work"
 trap 'chown -R --reference=build "$work"' EXIT # make clean removes it
 read_table >"$work/all"
 case ${1:-} in
-[1-7]) awk -F '\t' -v stage="$1" '$2 == stage' "$work/all" >"$work/list" ;;
+[1-9] | [1-9][0-9]) awk -F '\t' -v stage="$1" '$2 == stage' "$work/all" >"$work/list" ;;
 *) grep -F -e "${1:-}" "$work/all" >"$work/list" || : ;;
 esac
 if ! [ -s "$work/list" ]; then
@@ -196,10 +198,10 @@ in_parallel try_mutants "$work/list"
 echo
 awk '
     /^left out/ { left_out++; next }
-    { stage = substr($0, 17, 1); all[stage]++; n++ }
+    { stage = substr($0, 17, 2) + 0; all[stage]++; n++ }
     /^killed/ { killed[stage]++; k++ }
     END {
-        for (stage = 1; stage <= 7; stage++)
+        for (stage = 1; stage <= 99; stage++)
             if (all[stage])
                 printf "stage %d: %d of %d killed\n", stage, killed[stage],
                     all[stage]

@@ -4,7 +4,7 @@
  * is isolated.
  */
 #define _GNU_SOURCE
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ static void status_is_128_plus_the_signal_that_killed_command(void **state)
 {
     static const int signals[] = {SIGKILL, SIGTERM, SIGINT,  SIGHUP,
                                   SIGUSR1, SIGSEGV, SIGABRT, SIGALRM};
-    size_t count = stage < 3 ? sizeof(signals) / sizeof(signals[0]) : 1;
+    size_t count = has(NEW_PIDS) ? 1 : sizeof(signals) / sizeof(signals[0]);
 
     (void)state;
     for (size_t i = 0; i < count; i++) {
@@ -55,7 +55,7 @@ static void status_is_128_plus_the_signal_that_killed_command(void **state)
 static void status_is_128_plus_n_when_command_kills_itself(void **state)
 {
     (void)state;
-    if (stage >= 3) { /* PID 1 cannot kill itself: it goes on */
+    if (has(NEW_PIDS)) { /* PID 1 cannot kill itself: it goes on */
         const char *script = "kill -TERM $$; kill -KILL $$; exit 5";
         assert_status(run_quiet("sh", "-c", (char *)script), 5);
         return;
@@ -198,11 +198,11 @@ static char **probe_words(char *first, char *second)
     assert_non_null(words);
     assert_status(run_program(NULL, cp), 0);
     *end++ = "-q";
-    if (stage >= 5) {
+    if (has(NEW_ROOT)) {
         *end++ = "-v";
         *end++ = format("%s:/tmp/probe", copy);
     }
-    *end++ = stage < 5 ? copy : "/tmp/probe";
+    *end++ = has(NEW_ROOT) ? "/tmp/probe" : copy;
     *end++ = first;
     *end = second;
     return words;
@@ -223,7 +223,7 @@ static void session_keyring_is_a_new_one(void **state)
     free(words);
 }
 
-static void set_umask(void *argument)
+static void mask_group_and_others(void *argument)
 {
     (void)argument;
     umask(0137);
@@ -232,7 +232,7 @@ static void set_umask(void *argument)
 static void umask_of_command_is_the_callers(void **state)
 {
     (void)state;
-    assert_text(run_with_prepare(set_umask, "umask").out, "0137\n");
+    assert_text(run_with_prepare(mask_group_and_others, "umask").out, "0137\n");
 }
 
 static void leave_directory_open(void *path)
@@ -254,7 +254,7 @@ static void command_inherits_the_callers_descriptors_alone(void **state)
     (void)state;
     assert_contains(outside.out, "\n9\n");
     assert_text(run_with_prepare(leave_directory_open, show).out,
-                stage < 5 ? outside.out : "0\n1\n2\n");
+                has(NEW_ROOT) ? "0\n1\n2\n" : outside.out);
 }
 
 static void set_path(void *path)
@@ -266,7 +266,8 @@ static void set_path(void *path)
 static void a_plain_file_does_not_hide_a_command_behind_it(void **state)
 {
     char *first = format("%s/first", scratch());
-    char *path = format("%s:/usr/bin:/bin", stage < 5 ? first : "/tmp/first");
+    char *path =
+        format("%s:/usr/bin:/bin", has(NEW_ROOT) ? "/tmp/first" : first);
 
     (void)state;
     assert_return_code(mkdir(first, 0755), errno);
@@ -281,7 +282,7 @@ static void a_plain_file_does_not_hide_a_command_behind_it(void **state)
                            "true",
                            NULL};
     assert_status(
-        run_prepared(NULL, stage < 5 ? before : since, set_path, path), 0);
+        run_prepared(NULL, has(NEW_ROOT) ? since : before, set_path, path), 0);
 }
 
 static void close_standard(void *fd)
@@ -474,7 +475,7 @@ static void file_made_in_tmp_is_seen_outside_before_stage_2(void **state)
     assert_status(run_quiet("touch", path), 0);
     bool seen = access(path, F_OK) == 0;
     unlink(path);
-    assert_int_equal(seen, stage < 2);
+    assert_int_equal(seen, !has(NEW_MOUNTS));
 }
 
 static void processes_of_the_host_are_in_proc_before_stage_3(void **state)
@@ -482,7 +483,7 @@ static void processes_of_the_host_are_in_proc_before_stage_3(void **state)
     (void)state;
     struct result result =
         run_quiet("test", "-e", format("/proc/%d", getpid()));
-    assert_status(result, stage < 3 ? 0 : 1);
+    assert_status(result, has(NEW_PIDS) ? 1 : 0);
 }
 
 static void background_process_outlives_the_parent_before_stage_3(void **state)
@@ -495,7 +496,7 @@ static void background_process_outlives_the_parent_before_stage_3(void **state)
     wait_until_gone(live.container);
     bool survives = exists(background);
     kill(background, SIGKILL);
-    assert_int_equal(survives, stage < 3);
+    assert_int_equal(survives, !has(NEW_PIDS));
 }
 
 static const struct CMUnitTest tests[] = {

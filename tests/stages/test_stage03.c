@@ -4,7 +4,7 @@
  * with which all others end.
  */
 #define _GNU_SOURCE
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
 
 #include <signal.h>
 #include <stdlib.h>

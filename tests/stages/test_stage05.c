@@ -4,8 +4,7 @@
  * expects of a system in it, and nothing of the host.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
-#include "../lib/isolation.h"
+#include "../lib/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,79 +20,16 @@
 #include <unistd.h>
 
 /* The stage, called in a particular way: see run_prepared(). */
-#define RUN_AS(prepare, argument, ...)                                        \
-    run_prepared(NULL, stage_words((char *const[]){"-q", __VA_ARGS__, NULL}), \
-                 prepare, argument)
-
-static char **stage_words(char *const args[])
-{
-    size_t count = 0;
-
-    while (args[count])
-        count++;
-    char **words = calloc(count + 2, sizeof(*words));
-    assert_non_null(words);
-    words[0] = built(format("stage%02d", stage));
-    memcpy(words + 1, args, count * sizeof(*args));
-    return words;
-}
-
-/* What a script prints in a container that is started without options. */
-static char *inside(const char *script)
-{
-    struct result result = run_quiet("sh", "-c", (char *)script);
-
-    assert_status(result, 0);
-    return result.out;
-}
-
-/* And on the host. */
-static char *outside(const char *script)
-{
-    struct result result =
-        run_program(NULL, (char *const[]){"sh", "-c", (char *)script, NULL});
-
-    assert_status(result, 0);
-    return result.out;
-}
-
-/* A path below scratch(); nothing is there. */
-static char *fresh(const char *name)
-{
-    char *path = format("%s/%s", scratch(), name);
-
-    outside(format("rm -rf '%s'", path));
-    return path;
-}
-
-static char *fresh_directory(const char *name)
-{
-    char *path = fresh(name);
-
-    assert_return_code(mkdir(path, 0755), errno);
-    return path;
-}
-
-/* A copy of the BusyBox root that a test may change. */
-static char *copy_root(const char *name)
-{
-    char *path = fresh(name);
-
-    outside(format("cp -a '%s' '%s'", built("private/rootfs"), path));
-    return path;
-}
+#define RUN_AS(prepare, argument, ...)                                   \
+    run_prepared(NULL, stage_command(WORDS("-q", __VA_ARGS__)), prepare, \
+                 argument)
 
 /* Files below DIRECTORY, and what is in them. */
-static char *tree_of(const char *directory)
+static char *snapshot_of(const char *directory)
 {
-    return outside(format("cd '%s' && find . -printf '%%p %%M %%s %%T@\\n' | "
+    return on_host(format("cd '%s' && find . -printf '%%p %%M %%s %%T@\\n' | "
                           "sort && find . -type f | sort | xargs cat",
                           directory));
-}
-
-static void set_umask(void *mask)
-{
-    umask(*(mode_t *)mask);
 }
 
 static void change_directory(void *path)
@@ -107,13 +43,13 @@ static void change_directory(void *path)
 /* FLAGS are all of ro, rw, nosuid, nodev, noexec that the mount has. DATA are
  * some of the options of its file system. With NEEDS, the mount is there on
  * hosts that have that path, and on no other. */
-struct mount_row {
+struct expected_mount {
     const char *target, *type, *flags, *data, *needs;
 };
 
 /* The kernel names a 64 MiB tmpfs size=65536k; a mode of 1777 it keeps to
  * itself: see temporary_directories_are_open_to_everybody. */
-static const struct mount_row mounts[] = {
+static const struct expected_mount mounts[] = {
     {"/proc", "proc", "rw,nosuid,nodev,noexec", "", NULL},
     {"/tmp", "tmpfs", "rw,nosuid,nodev", "", NULL},
     {"/sys", "sysfs", "ro,nosuid,nodev,noexec", "", NULL},
@@ -154,43 +90,37 @@ static const struct mount_row mounts[] = {
  * test_stage06 looks at them. */
 static bool is_of_later_stage(const char *target)
 {
-    return stage >= 6 && strncmp(target, "/sys/fs/cgroup", 14) == 0;
+    return has(NEW_CGROUPS) && strncmp(target, "/sys/fs/cgroup", 14) == 0;
 }
 
 /* One a processor, on hardware that has it. */
-static size_t add_thermal_rows(struct mount_row rows[], size_t most)
+static size_t add_thermal_rows(struct expected_mount rows[], size_t most)
 {
-    char *paths = outside("ls -d /sys/devices/system/cpu/cpu*/"
+    char *paths = on_host("ls -d /sys/devices/system/cpu/cpu*/"
                           "thermal_throttle 2>/dev/null || true");
     size_t count = 0;
     char *next;
 
     for (char *path = strtok_r(paths, "\n", &next); path && count < most;
          path = strtok_r(NULL, "\n", &next))
-        rows[count++] = (struct mount_row){path, "tmpfs",
-                                           "ro,nosuid,nodev,noexec", "", NULL};
+        rows[count++] = (struct expected_mount){
+            path, "tmpfs", "ro,nosuid,nodev,noexec", "", NULL};
     return count;
 }
 
 /* The row of the root: the flags that its directory has on the host. */
-static struct mount_row root_row(const char *root, bool read_only)
+static struct expected_mount root_row(const char *root, bool read_only)
 {
     struct statvfs fs;
 
     assert_return_code(statvfs(root, &fs), errno);
-    return (struct mount_row){
+    return (struct expected_mount){
         "/", NULL,
         format("%s%s%s%s", read_only || fs.f_flag & ST_RDONLY ? "ro" : "rw",
                fs.f_flag & ST_NOSUID ? ",nosuid" : "",
                fs.f_flag & ST_NODEV ? ",nodev" : "",
                fs.f_flag & ST_NOEXEC ? ",noexec" : ""),
         "", NULL};
-}
-
-/* Whether WORD is one of the words of LIST, between commas. */
-static bool has_word(const char *list, const char *word)
-{
-    return strstr(format(",%s,", list), format(",%s,", word)) != NULL;
 }
 
 static char *only_flags(const char *options)
@@ -206,7 +136,7 @@ static char *only_flags(const char *options)
 }
 
 /* A line of mountinfo, see proc_pid_mountinfo(5), against its row. */
-static void assert_mount(const char *line, const struct mount_row *row)
+static void assert_mount(const char *line, const struct expected_mount *row)
 {
     char options[256], separator[256], type[64], data[1024];
 
@@ -228,10 +158,10 @@ static void assert_mount(const char *line, const struct mount_row *row)
 }
 
 /* MOUNTINFO holds each mount of the table, those of ROWS, and no other. */
-static void assert_mounts(const char *mountinfo, const struct mount_row rows[],
-                          size_t count)
+static void assert_mounts(const char *mountinfo,
+                          const struct expected_mount rows[], size_t count)
 {
-    struct mount_row all[COUNT(mounts) + 16 + 512];
+    struct expected_mount all[COUNT(mounts) + 16 + 512];
     size_t used = 0, seen[COUNT(all)] = {0};
 
     for (size_t i = 0; i < COUNT(mounts); i++)
@@ -263,7 +193,7 @@ static void assert_mounts(const char *mountinfo, const struct mount_row rows[],
 
 static void assert_mounts_of_run(struct result result, const char *root)
 {
-    struct mount_row row = root_row(root, false);
+    struct expected_mount row = root_row(root, false);
 
     assert_status(result, 0);
     assert_mounts(result.out, &row, 1);
@@ -298,8 +228,8 @@ static void mounts_below_the_rootfs_come_along(void **state)
 {
     (void)state;
     char *root = copy_root("root"), *below = format("%s/mnt", root);
-    struct mount_row rows[] = {root_row(root, false),
-                               {"/mnt", "tmpfs", "rw,noexec", "", NULL}};
+    struct expected_mount rows[] = {root_row(root, false),
+                                    {"/mnt", "tmpfs", "rw,noexec", "", NULL}};
 
     assert_return_code(mount("below", below, "tmpfs", MS_NOEXEC, NULL), errno);
     create(format("%s/file", below), "below\n", 0644);
@@ -347,7 +277,7 @@ static void no_path_leads_to_a_file_of_the_host(void **state)
 
     assert_text(inside(script), "");
     /* The same words do find it where it is. */
-    assert_contains(outside(format("cd /; cat .%s", secret)), "secret");
+    assert_contains(on_host(format("cd /; cat .%s", secret)), "secret");
 }
 
 static void a_path_of_the_host_is_no_command(void **state)
@@ -355,7 +285,7 @@ static void a_path_of_the_host_is_no_command(void **state)
     (void)state;
     char *tool = format("%s/tool", fresh_directory("host"));
 
-    outside(format("cp '%s' '%s'", built("private/rootfs/bin/busybox"), tool));
+    on_host(format("cp '%s' '%s'", built("private/rootfs/bin/busybox"), tool));
     struct result result = run_quiet(tool);
     assert_status(result, 127);
     assert_message(result, format("exec %s: No such file", tool),
@@ -431,8 +361,8 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
                                       volume, "-w", path, "pwd");
         assert_status(result, 125);
         /* One number is the container's own socket; from stage 7 on, two. */
-        bool own =
-            (fd == 3 || stage >= 7) && strstr(result.err, ": Not a directory");
+        bool own = (fd == 3 || has(NEW_NETWORK)) &&
+                   strstr(result.err, ": Not a directory");
         assert_message(result,
                        format("chdir %s: %s", path,
                               own ? "Not a directory" : "No such file"),
@@ -592,7 +522,7 @@ static void devpts_is_a_new_instance(void **state)
     (void)state;
     char *name;
     int master = open_terminal(&name); /* the host has one at least */
-    char *hosts = outside("ls /dev/pts");
+    char *hosts = on_host("ls /dev/pts");
     char *script = "ls /dev/pts; exec 3<>/dev/ptmx && ls /dev/pts && "
                    "stat -c '%a %g' /dev/pts/0 /dev/pts/ptmx; echo end; "
                    "read go";
@@ -601,7 +531,7 @@ static void devpts_is_a_new_instance(void **state)
 
     for (size_t i = 0; i < COUNT(lines); i++)
         assert_text(next_line(&live), lines[i]);
-    char *now = outside("ls /dev/pts");
+    char *now = on_host("ls /dev/pts");
     close(master);
     assert_text(now, hosts);
 }
@@ -635,10 +565,10 @@ static void what_configures_the_machine_is_read_only(void **state)
         assert_cannot_be_written(paths[i]);
     }
     assert_in_range(there, 3, COUNT(paths));
-    char *irq = outside("find /proc/irq -name smp_affinity | head -n 1");
+    char *irq = on_host("find /proc/irq -name smp_affinity | head -n 1");
     irq[strcspn(irq, "\n")] = '\0';
     assert_cannot_be_written(irq);
-    char *sys = outside("find /sys/kernel /sys/class -type f -perm -200 | "
+    char *sys = on_host("find /sys/kernel /sys/class -type f -perm -200 | "
                         "head -n 1");
     sys[strcspn(sys, "\n")] = '\0';
     assert_int_not_equal(*sys, '\0');
@@ -682,7 +612,7 @@ static void etc_files_are_about_this_container(void **state)
     assert_int_equal(strncmp(result.out, "web\n", 4), 0);
     assert_contains(result.out, "\n127.0.0.1\tlocalhost\n");
     assert_contains(result.out, "\n::1\tlocalhost");
-    if (stage < 7)
+    if (!has(NEW_NETWORK))
         assert_contains(result.out, "\n127.0.1.1\tweb\n");
     else
         assert_contains(result.out, "\tweb\n");
@@ -706,14 +636,14 @@ static void etc_files_of_the_root_stay_as_they_are(void **state)
 {
     (void)state;
     char *root = copy_root("root");
-    char *before = tree_of(format("%s/etc", root));
+    char *before = snapshot_of(format("%s/etc", root));
     struct result result =
         run_quiet("--rootfs", root, "--hostname", "web", "sh", "-c",
                   "echo 192.0.2.1 other >>/etc/hosts && tail -n 1 /etc/hosts");
 
     assert_status(result, 0);
     assert_text(result.out, "192.0.2.1 other\n");
-    assert_text(tree_of(format("%s/etc", root)), before);
+    assert_text(snapshot_of(format("%s/etc", root)), before);
 }
 
 /* The host's resolvers, for one test: RESOLV_CONF for programs, and if it is
@@ -727,7 +657,7 @@ static char *resolv_conf_inside(const char *resolv_conf, const char *upstream,
     create(file, resolv_conf, 0644);
     /* /run first: /etc/resolv.conf is often a link into it. */
     assert_return_code(mount("run", "/run", "tmpfs", 0, "mode=755"), errno);
-    outside("mkdir -p /run/systemd/resolve; if [ -L /etc/resolv.conf ]; then "
+    on_host("mkdir -p /run/systemd/resolve; if [ -L /etc/resolv.conf ]; then "
             "f=$(readlink -m /etc/resolv.conf); mkdir -p ${f%/*} && : >>$f; "
             "fi");
     if (upstream)
@@ -769,17 +699,17 @@ static void resolv_conf_is_the_hosts_with_the_hosts_network(void **state)
 {
     (void)state;
     assert_text(resolv_conf_inside(mixed_servers, "nameserver 192.0.2.99\n",
-                                   stage < 7 ? NULL : "host"),
+                                   has(NEW_NETWORK) ? "host" : NULL),
                 mixed_servers);
-    assert_text(
-        resolv_conf_inside("nameserver ::1\n", NULL, stage < 7 ? NULL : "host"),
-        "nameserver ::1\n");
+    assert_text(resolv_conf_inside("nameserver ::1\n", NULL,
+                                   has(NEW_NETWORK) ? "host" : NULL),
+                "nameserver ::1\n");
 }
 
 static void resolv_conf_loses_servers_that_cannot_be_reached(void **state)
 {
     (void)state;
-    if (stage < 7)
+    if (!has(NEW_NETWORK))
         return;
     assert_text(
         resolv_conf_inside(mixed_servers, "nameserver 192.0.2.99\n", NULL),
@@ -789,7 +719,7 @@ static void resolv_conf_loses_servers_that_cannot_be_reached(void **state)
 static void resolv_conf_asks_whom_systemd_resolved_asks(void **state)
 {
     (void)state;
-    if (stage < 7)
+    if (!has(NEW_NETWORK))
         return;
     assert_text(resolv_conf_inside("nameserver 127.0.0.53\nsearch a.test\n",
                                    "nameserver 192.0.2.7\nsearch b.test\n",
@@ -804,7 +734,7 @@ static void resolv_conf_has_public_servers_if_no_other_are_left(void **state)
                                         "search example.test\n",
                                         "nameserver 2001:db8::1\n"};
 
-    for (size_t i = 0; stage >= 7 && i < COUNT(texts); i++) {
+    for (size_t i = 0; has(NEW_NETWORK) && i < COUNT(texts); i++) {
         char *text =
             resolv_conf_inside(texts[i], "nameserver 127.0.0.1\n", NULL);
         assert_contains(text, "\nnameserver 8.8.8.8\n");
@@ -844,7 +774,7 @@ static void assert_environment(struct result result, const char *expected)
     assert_status(result, 0);
     char *file = fresh("environment");
     create(file, result.out, 0644);
-    assert_text(outside(format("LC_ALL=C sort %s", file)), expected);
+    assert_text(on_host(format("LC_ALL=C sort %s", file)), expected);
 }
 
 #define DEFAULT_PATH                                          \
@@ -957,11 +887,11 @@ static void a_read_only_root_cannot_be_written(void **state)
 {
     (void)state;
     char *root = copy_root("root"), *before;
-    struct mount_row row = root_row(root, true);
+    struct expected_mount row = root_row(root, true);
     struct result result = run_quiet("--rootfs", root, "true");
 
     assert_status(result, 0);
-    before = tree_of(root);
+    before = snapshot_of(root);
     result = run_quiet("--rootfs", root, "--read-only", "sh", "-c",
                        "for f in /probe /etc/probe /bin/probe /root/probe "
                        "/etc/passwd; do "
@@ -972,7 +902,7 @@ static void a_read_only_root_cannot_be_written(void **state)
         at = strstr(at, "Read-only file system");
         assert_non_null(at);
     }
-    assert_text(tree_of(root), before);
+    assert_text(snapshot_of(root), before);
     result = run_quiet("--rootfs", root, "--read-only", "cat",
                        "/proc/self/mountinfo");
     assert_mounts(result.out, &row, 1);
@@ -1001,7 +931,7 @@ static void a_directory_of_the_host_is_a_volume(void **state)
     (void)state;
     char *directory = fresh_directory("volume");
     char *volume = format("%s:/tmp/deep/data", directory);
-    struct mount_row rows[] = {
+    struct expected_mount rows[] = {
         root_row(built("private/rootfs"), false),
         {"/tmp/deep/data", "tmpfs", "rw", "mode=755", NULL}};
 
@@ -1150,7 +1080,7 @@ static void a_missing_target_is_created(void **state)
                "/new/deep/directory/file", "/new/empty/file");
     assert_status(result, 0);
     assert_text(result.out, "here\nhere\n");
-    assert_text(outside(format("cd '%s/new' && stat -c '%%A %%s %%n' . deep "
+    assert_text(on_host(format("cd '%s/new' && stat -c '%%A %%s %%n' . deep "
                                "deep/directory empty empty/file | grep -v "
                                "'^drwxr-xr-x'",
                                root)),
@@ -1163,7 +1093,7 @@ static void a_target_that_is_a_link_is_followed_inside(void **state)
     char *root = copy_root("root"), *directory = fresh_directory("volume");
 
     create(format("%s/file", directory), "here\n", 0644);
-    outside(format("cd '%s' && mkdir srv && ln -s /srv link && ln -s "
+    on_host(format("cd '%s' && mkdir srv && ln -s /srv link && ln -s "
                    "/srv/later file",
                    root));
     struct result result =
@@ -1188,7 +1118,7 @@ static void a_target_that_is_a_dangling_link_is_made_inside(void **state)
     for (size_t i = 0; i < COUNT(links); i++) {
         char *root = copy_root("root"), *directory = fresh_directory("volume");
         create(format("%s/file", directory), "here\n", 0644);
-        outside(format("cd '%s' && ln -s %s link && ln -s link second", root,
+        on_host(format("cd '%s' && ln -s %s link && ln -s link second", root,
                        links[i]));
         struct result result =
             run_quiet("--rootfs", root, "-v", format("%s:/second", directory),
@@ -1197,7 +1127,7 @@ static void a_target_that_is_a_dangling_link_is_made_inside(void **state)
         assert_text(result.out, "here\nhere\n");
         assert_int_equal(access("/mini-test", F_OK), -1);
         /* The same for what is below such a link. */
-        outside(format("rm -r '%s/mini-test'", root));
+        on_host(format("rm -r '%s/mini-test'", root));
         result = run_quiet("--rootfs", root, "-v",
                            format("%s/file:/second/a/b", directory), "cat",
                            "/mini-test/later/a/b");
@@ -1322,7 +1252,7 @@ static void a_root_that_was_not_built_yet_has_its_hint(void **state)
     (void)state;
     char *program = format("%s/stage", fresh_directory("not built"));
 
-    outside(format("cp '%s' '%s'", built(format("stage%02d", stage)), program));
+    on_host(format("cp '%s' '%s'", stage_program(), program));
     struct result result = run_program(
         NULL, (char *const[]){program, "-q", "echo", "started", NULL});
     assert_status(result, 125);
@@ -1366,9 +1296,8 @@ static void the_default_root_is_found_from_everywhere(void **state)
     struct stat st;
 
     assert_return_code(stat(built("private/rootfs"), &st), errno);
-    assert_return_code(
-        symlink(built(format("stage%02d", stage)), format("%s/run", directory)),
-        errno);
+    assert_return_code(symlink(stage_program(), format("%s/run", directory)),
+                       errno);
     struct result result = run_prepared(
         NULL, (char *const[]){"./run", "-q", "stat", "-c", "%d:%i", "/", NULL},
         change_directory, directory);
@@ -1382,11 +1311,11 @@ static void a_root_without_any_mount_point_is_furnished(void **state)
     char *root = copy_root("foreign");
     mode_t mask = 077;
 
-    outside(format("cd '%s' && rm -r proc sys dev tmp run etc var", root));
+    on_host(format("cd '%s' && rm -r proc sys dev tmp run etc var", root));
     struct result result = RUN_AS(set_umask, &mask, "--rootfs", root, "cat",
                                   "/proc/self/mountinfo");
     assert_mounts_of_run(result, root);
-    assert_text(outside(format("cd '%s' && stat -c %%a proc sys dev tmp run "
+    assert_text(on_host(format("cd '%s' && stat -c %%a proc sys dev tmp run "
                                "etc | sort -u",
                                root)),
                 "755\n");
@@ -1398,7 +1327,7 @@ static void a_resolv_conf_that_is_a_dangling_link_is_followed(void **state)
     (void)state;
     char *root = copy_root("foreign");
 
-    outside(format("cd '%s/etc' && ln -sf "
+    on_host(format("cd '%s/etc' && ln -sf "
                    "../run/systemd/resolve/stub-resolv.conf resolv.conf",
                    root));
     struct result result = run_quiet(
@@ -1422,7 +1351,7 @@ static char *small_root(const char *name)
 {
     char *path = format("%s/%s", scratch(), name);
 
-    outside(format("rm -rf '%1$s' && mkdir -p '%1$s/data' && cd '%2$s' && "
+    on_host(format("rm -rf '%1$s' && mkdir -p '%1$s/data' && cd '%2$s' && "
                    "cp -a --parents bin/busybox bin/sh dev etc proc run sys "
                    "tmp '%1$s'",
                    path, built("private/rootfs")));
@@ -1437,11 +1366,11 @@ static char *make_trap(const char *name, const char *path, bool relative,
     char *target = relative ? format("../../../../../../../../../..%s", path)
                             : format("%s", path);
 
-    outside(format("rm -rf '%s'", link));
+    on_host(format("rm -rf '%s'", link));
     assert_return_code(symlink(target, link), errno);
     /* Inside, the same path may exist: then the container starts. */
     if (decoy)
-        outside(
+        on_host(
             format("mkdir -p '%1$s%2$s' && rmdir '%1$s%2$s' && cp -a '%2$s' "
                    "'%1$s%2$s'",
                    root, path));
@@ -1456,7 +1385,7 @@ static char *make_victim(bool empty)
 
     if (empty)
         return victim;
-    outside(format("cd '%s' && mkdir shm pts mqueue bus fs irq firmware below "
+    on_host(format("cd '%s' && mkdir shm pts mqueue bus fs irq firmware below "
                    "&& for f in file hosts hostname resolv.conf null; do echo "
                    "untouched >$f; done",
                    victim));
@@ -1470,7 +1399,7 @@ static void spring_trap(const char *name, bool relative, bool decoy, bool empty)
                      ? format("%s/file", victim)
                      : victim;
     char *root = make_trap(name, path, relative, decoy);
-    char *before = tree_of(victim);
+    char *before = snapshot_of(victim);
     char *mounts_before = mounts_of(getpid());
     struct result result = run_quiet(
         "--rootfs", root, "-v", format("%s:/data/below", volume), "sh", "-c",
@@ -1483,7 +1412,7 @@ static void spring_trap(const char *name, bool relative, bool decoy, bool empty)
         assert_status(result, 0);
     assert_true(result.status == 0 || result.status == 125);
     assert_int_equal(result.status == 0, strstr(result.out, "started") != 0);
-    assert_text(tree_of(victim), before);
+    assert_text(snapshot_of(victim), before);
     assert_text(mounts_of(getpid()), mounts_before);
 }
 

@@ -6,7 +6,9 @@
  */
 #define _GNU_SOURCE
 #include "../lib/cgroups.h"
-#include "../lib/isolation.h"
+#include "../lib/names.h"
+#include "../lib/shared.h"
+#include "../lib/strace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -183,8 +185,7 @@ static void the_container_is_alone_in_a_cgroup_below_ours(void **state)
         char *path = cgroup_of(live.container, controllers[i]);
         char *base = format("%s/", hierarchy_of(controllers[i])->base);
         assert_int_equal(strncmp(path, base, strlen(base)), 0);
-        assert_text(path + strlen(base),
-                    format("mini-container/%d", live.parent));
+        assert_text(path + strlen(base), format(OURS "/%d", live.parent));
         assert_text(contents(format("%s/cgroup.procs", path)),
                     format("%d\n", live.container));
         assert_text(cgroup_of(live.parent, controllers[i]),
@@ -291,7 +292,7 @@ static void the_container_sees_no_cgroup_but_its_own(void **state)
                   "find /sys/fs/cgroup -type d; cat "
                   "/sys/fs/cgroup/*/cgroup.procs /sys/fs/cgroup/cgroup.procs");
 
-    assert_lacks(result.out, "mini-container");
+    assert_lacks(result.out, OURS);
     assert_lacks(result.out, "container-test");
     assert_lacks(result.out, "\n0\n"); /* a process that it cannot see */
     assert_contains(result.out, "\n1\n");
@@ -309,7 +310,7 @@ static void only_the_controllers_that_are_needed_are_used(void **state)
             start(options[i][0], options[i][1], READY("read line"));
         for (size_t j = 0; j < COUNT(controllers); j++) {
             char *path = cgroup_of(live.container, controllers[j]);
-            bool limited = strstr(path, "/mini-container/") != NULL;
+            bool limited = strstr(path, "/" OURS "/") != NULL;
             if (is_v1(controllers[j])) {
                 assert_int_equal(limited, i == j);
                 continue;
@@ -348,7 +349,7 @@ static void the_network_is_still_the_hosts(void **state)
     char *words[8] = {NULL};
     size_t used = 0;
 
-    for (char *const *w = stage >= 7 ? with : without; *w; w++)
+    for (char *const *w = has(NEW_NETWORK) ? with : without; *w; w++)
         words[used++] = *w;
     memcpy(words + used, command, sizeof(command));
     struct live live = start_with(words);
@@ -787,15 +788,16 @@ static void a_failure_of_any_call_leaves_no_cgroup(void **state)
     /* 3 directories, 3 limits, 3 joined, and the rest */
     char *const limits_alone[] = {LIMITS, NULL};
     char *const no_network[] = {LIMITS, "--network", "none", NULL};
-    assert_true(fail_each_call(calls, stage < 7 ? limits_alone : no_network) >=
-                10);
+    assert_true(fail_each_call(calls, has(NEW_NETWORK) ? no_network
+                                                       : limits_alone) >= 10);
 }
 
 /* Also the one that lets the container go on, which then is there already and,
  * with version 2, in its cgroup. */
 static void a_failing_write_of_the_parent_leaves_no_cgroup(void **state)
 {
-    char *before = host_state(), *off = stage < 7 ? "-q" : "--network=none";
+    char *before = host_state(),
+         *off = has(NEW_NETWORK) ? "--network=none" : "-q";
     int failed = 0;
 
     (void)state;
@@ -887,7 +889,7 @@ static char *make_directory(const char *name)
     const char *base = hierarchy_of("pids")->base;
     char *path = format("%s/%s", base, name);
 
-    mkdir(format("%s/mini-container", base), 0755);
+    mkdir(format("%s/" OURS, base), 0755);
     assert_return_code(mkdir(path, 0755), errno);
     return path;
 }
@@ -922,17 +924,17 @@ static void directories_of_others_are_left_alone(void **state)
 {
     (void)state;
     char *const names[] = {"mini-contained",
-                           "mini-container.1",
+                           OURS ".1",
                            "other",
-                           "mini-container/other",
-                           format("mini-container/%d", getpid()),
-                           format("mini-container/%d.1", getpid())};
+                           OURS "/other",
+                           format(OURS "/%d", getpid()),
+                           format(OURS "/%d.1", getpid())};
     char *paths[COUNT(names)];
 
     for (size_t i = 0; i < COUNT(names); i++)
         paths[i] = make_directory(names[i]);
-    char *stale = make_directory("mini-container/" NOBODY);
-    char *second = make_directory("mini-container/" NOBODY ".1");
+    char *stale = make_directory(OURS "/" NOBODY);
+    char *second = make_directory(OURS "/" NOBODY ".1");
     assert_status(run_quiet(LIMITS, "true"), 0);
     assert_is_gone(stale);
     assert_is_gone(second);
@@ -947,7 +949,7 @@ static void a_lock_on_the_cgroups_hinders_nobody(void **state)
     (void)state;
     struct live live = start(LIMITS, READY("read line"));
     char *own = cgroup_of(live.container, "pids");
-    char *stale = make_directory("mini-container/" NOBODY);
+    char *stale = make_directory(OURS "/" NOBODY);
     char *const paths[] = {"/proc/self/ns/cgroup", stale, own,
                            format("%s/..", stale), format("%s/../..", stale)};
     int locks[COUNT(paths)];
@@ -970,9 +972,9 @@ static void a_lock_on_the_cgroups_hinders_nobody(void **state)
 static void a_directory_with_a_process_below_it_is_left_alone(void **state)
 {
     (void)state;
-    char *path = make_directory("mini-container/" NOBODY);
-    char *empty = make_directory("mini-container/" NOBODY "/a");
-    char *used = make_directory("mini-container/" NOBODY "/b");
+    char *path = make_directory(OURS "/" NOBODY);
+    char *empty = make_directory(OURS "/" NOBODY "/a");
+    char *used = make_directory(OURS "/" NOBODY "/b");
     pid_t child = start_process_in(used);
 
     assert_status(run_quiet(LIMITS, "true"), 0);
@@ -990,7 +992,7 @@ static void a_directory_with_a_process_below_it_is_left_alone(void **state)
 static struct result run_on_an_old_directory(const char *then)
 {
     char *script =
-        format("cd '%s' && mkdir -p mini-container/$$/a && %s && exec '%s' -q "
+        format("cd '%s' && mkdir -p " OURS "/$$/a && %s && exec '%s' -q "
                "--pids-limit 20 true",
                hierarchy_of("pids")->base, then, stage_program());
 
@@ -1007,13 +1009,13 @@ static void an_old_directory_of_the_same_pid_is_no_obstacle(void **state)
     assert_text(result.err, "");
     assert_host_unchanged(before);
     result = run_on_an_old_directory(
-        "(sleep 1000 >/dev/null 2>&1 & echo $! >mini-container/$$/a/"
+        "(sleep 1000 >/dev/null 2>&1 & echo $! >" OURS "/$$/a/"
         "cgroup.procs; echo $!; echo $$)");
     assert_status(result, 0);
     assert_text(result.err, "");
     int child = 0, parent = 0;
     assert_int_equal(sscanf(result.out, "%d %d", &child, &parent), 2);
-    assert_text(contents(format("%s/mini-container/%d/a/cgroup.procs",
+    assert_text(contents(format("%s/" OURS "/%d/a/cgroup.procs",
                                 hierarchy_of("pids")->base, parent)),
                 format("%d\n", child));
     kill(child, SIGKILL);
@@ -1128,12 +1130,12 @@ static void in_version_2_the_top_alone_changes_and_stays_so(void **state)
     assert_text(passed_on(h->base), "");
     struct live live = start("--pids-limit", "20", READY("read line"));
     assert_text(passed_on(h->base), "pids\n");
-    assert_text(passed_on(format("%s/mini-container", h->base)), "pids\n");
+    assert_text(passed_on(format("%s/" OURS, h->base)), "pids\n");
     assert_text(passed_on(h->own), "");
     assert_int_equal(write(live.in, "\n", 1), 1);
     assert_status(finish(&live), 0);
     assert_text(passed_on(h->base), "pids\n");
-    assert_is_gone(format("%s/mini-container", h->base));
+    assert_is_gone(format("%s/" OURS, h->base));
     assert_status(run_quiet(LIMITS, "true"), 0);
     char *all = passed_on(h->base);
     for (size_t i = 0; i < COUNT(controllers); i++)
@@ -1145,10 +1147,11 @@ static void in_version_2_the_top_alone_changes_and_stays_so(void **state)
 static struct result run_nested(const char *prepare, const char *options)
 {
     char *root = format("%s/host", scratch()), *off = "-q";
-    char *script = format("%s /tmp/stage -q --rootfs /tmp/rootfs %s %s echo in",
-                          prepare, stage < 7 ? "" : "--network none", options);
+    char *script =
+        format("%s /tmp/stage -q --rootfs /tmp/rootfs %s %s echo in", prepare,
+               has(NEW_NETWORK) ? "--network none" : "", options);
 
-    if (stage >= 7)
+    if (has(NEW_NETWORK))
         off = "--network=none";
     mkdir(root, 0755);
     assert_return_code(mount("/", root, NULL, MS_BIND, NULL), errno);

@@ -7,8 +7,10 @@
  * machine's own network is seen or changed.
  */
 #define _GNU_SOURCE
-#include "../lib/isolation.h"
+#include "../lib/names.h"
 #include "../lib/network.h"
+#include "../lib/shared.h"
+#include "../lib/strace.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +27,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BRIDGE       "mini0"
 #define GATEWAY      "10.77.0.1"
 #define HOST_OUTSIDE "198.51.100.1" /* the host's address to the outside */
 #define OUTSIDE      "198.51.100.2"
@@ -36,24 +37,6 @@
 enum { AT_ONCE = 20 };
 
 /* --- the host ------------------------------------------------------------- */
-
-/* What a script prints on the "host". */
-static char *on_host(const char *script)
-{
-    struct result result = run_program(NULL, WORDS("sh", "-c", (char *)script));
-
-    assert_status(result, 0);
-    return result.out;
-}
-
-/* What a script prints in a container with the default network. */
-static char *inside(const char *script)
-{
-    struct result result = run_quiet("sh", "-c", (char *)script);
-
-    assert_status(result, 0);
-    return result.out;
-}
 
 static bool has_link(const char *name)
 {
@@ -334,7 +317,7 @@ static void a_container_without_address_knows_its_own_name(void **state)
 static void unknown_networks_are_refused(void **state)
 {
     static char *const names[] = {"",     "Bridge",      "bridge ", " none",
-                                  "nat",  "none,host",   "0",       "mini0",
+                                  "nat",  "none,host",   "0",       BRIDGE,
                                   "br",   "container:x", "bridged", "hosts",
                                   "NONE", "default"};
 
@@ -530,7 +513,7 @@ static void the_rules_are_there_until_the_last_container_ends(void **state)
     struct live two = start(READY("read line"));
 
     assert_status(end(&one), 0);
-    assert_contains(on_host("nft list ruleset"), "table ip mini-container");
+    assert_contains(on_host("nft list ruleset"), "table ip " OURS);
     assert_contains(on_host("nft list ruleset"), "masquerade");
     assert_status(end(&two), 0);
     assert_text(on_host("nft list ruleset"), "");
@@ -566,7 +549,7 @@ static void the_masquerade_rule_is_what_hides_the_container(void **state)
     struct child server = start_server(outside, OUTSIDE, &port);
     assert_text(fetch_in_container(OUTSIDE, port).out, "hello\n");
     assert_text(client_of(&server), HOST_OUTSIDE);
-    on_host("nft flush chain ip mini-container " BRIDGE "-nat");
+    on_host("nft flush chain ip " OURS " " BRIDGE "-nat");
     server = start_server(outside, OUTSIDE, &port);
     assert_text(fetch_in_container(OUTSIDE, port).out, "hello\n");
     assert_int_equal(strncmp(client_of(&server), "10.77.", 6), 0);
@@ -723,7 +706,7 @@ static void the_outside_reaches_no_port_of_a_container(void **state)
     web_address = address;
     wait_until(is_page_there, "GET /page HTTP/1.0\r\n\r\n", "httpd answers");
     assert_text(on_host(fetch), "none\n");
-    on_host("nft flush chain ip mini-container " BRIDGE "-forward");
+    on_host("nft flush chain ip " OURS " " BRIDGE "-forward");
     assert_text(on_host(fetch), "page\n");
 }
 
@@ -939,16 +922,15 @@ static void a_wait_for_the_lock_has_a_message_and_an_end(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(signals); i++) {
         char *before = host_state(), *errors = format("%s/errors", scratch());
-        char *out = on_host(format(
-            "mkdir -p -m 700 /run/mini-container; exec 9</run/mini-container;"
-            "flock 9; : >%1$s; '%2$s' -q true 2>%1$s "
-            "9<&- & until grep -q waiting %1$s; do sleep 0.02; done;"
-            "kill -%3$s $!; wait $!; echo $?; rmdir /run/mini-container "
-            "2>/dev/null || :",
-            errors, stage_program(), signals[i].name));
+        char *out = on_host(
+            format("mkdir -p -m 700 /run/" OURS "; exec 9</run/" OURS ";"
+                   "flock 9; : >%1$s; '%2$s' -q true 2>%1$s "
+                   "9<&- & until grep -q waiting %1$s; do sleep 0.02; done;"
+                   "kill -%3$s $!; wait $!; echo $?; rmdir /run/" OURS " "
+                   "2>/dev/null || :",
+                   errors, stage_program(), signals[i].name));
         assert_text(out, format("%d\n", 128 + signals[i].number));
-        assert_contains(contents(errors),
-                        "holds /run/mini-container\n  hint: ");
+        assert_contains(contents(errors), "holds /run/" OURS "\n  hint: ");
         unlink(errors);
         assert_host_unchanged(before);
     }
@@ -957,22 +939,21 @@ static void a_wait_for_the_lock_has_a_message_and_an_end(void **state)
 static void a_lock_that_others_could_hold_is_refused(void **state)
 {
     static const char *const ways[] = {
-        "mkdir -m 755 /run/mini-container", "mkdir -m 770 /run/mini-container",
-        "mkdir -m 700 /run/mini-container; chown 65534 /run/mini-container",
-        "mkdir -m 700 /run/other; ln -s other /run/mini-container",
-        ": >/run/mini-container"};
+        "mkdir -m 755 /run/" OURS, "mkdir -m 770 /run/" OURS,
+        "mkdir -m 700 /run/" OURS "; chown 65534 /run/" OURS,
+        "mkdir -m 700 /run/other; ln -s other /run/" OURS, ": >/run/" OURS};
 
     (void)state;
     for (size_t i = 0; i < COUNT(ways); i++) {
-        on_host("rm -rf /run/mini-container");
+        on_host("rm -rf /run/" OURS);
         on_host(ways[i]);
         char *before = host_state();
         struct result result = run("echo", "run");
         assert_status(result, 125);
         assert_text(result.out, "");
-        assert_contains(result.err, "lock /run/mini-container: ");
+        assert_contains(result.err, "lock /run/" OURS ": ");
         assert_host_unchanged(before);
-        on_host("rm -rf /run/mini-container /run/other");
+        on_host("rm -rf /run/" OURS " /run/other");
     }
 }
 
@@ -980,14 +961,14 @@ static void a_lock_that_fails_is_reported_and_mended(void **state)
 {
     (void)state;
     char *before = host_state();
-    struct result result = run_program(
-        NULL, WORDS("strace", "-q", "-o", "/dev/null", "-P",
-                    "/run/mini-container", "-e", "inject=flock:error=ENOLCK",
-                    stage_program(), "-q", "echo", "run"));
+    struct result result =
+        run_program(NULL, WORDS("strace", "-q", "-o", "/dev/null", "-P",
+                                "/run/" OURS, "-e", "inject=flock:error=ENOLCK",
+                                stage_program(), "-q", "echo", "run"));
 
     assert_status(result, 125);
     assert_text(result.out, "");
-    assert_contains(result.err, "lock /run/mini-container: ");
+    assert_contains(result.err, "lock /run/" OURS ": ");
     assert_status(run_quiet("true"), 0);
     assert_host_unchanged(before);
 }
@@ -1210,16 +1191,16 @@ static void links_that_forwarded_alone_still_do(void **state)
 static void a_table_of_our_name_that_is_not_ours_is_left_alone(void **state)
 {
     (void)state;
-    on_host("nft add table ip mini-container; nft add chain ip mini-container "
-            "own; nft add rule ip mini-container own counter");
+    on_host("nft add table ip " OURS "; nft add chain ip " OURS " "
+            "own; nft add rule ip " OURS " own counter");
     char *before = host_state();
     struct live live = start(READY("read line; ping -c 1 -W 10 " GATEWAY));
     assert_text(sysctl_value("ipv4/conf/" BRIDGE "/forwarding"), "0");
     struct result result = end(&live);
 
     assert_status(result, 0);
-    assert_message(result, "no NAT: table ip mini-container exists",
-                   "nft list table ip mini-container");
+    assert_message(result, "no NAT: table ip " OURS " exists",
+                   "nft list table ip " OURS);
     assert_host_unchanged(before);
 }
 
@@ -1261,7 +1242,7 @@ static void foreign_rules_are_left_alone(void **state)
     (void)state;
     on_host("nft add table ip nat; nft add chain ip nat post '{ type nat hook "
             "postrouting priority 100; }'; nft add rule ip nat post ip saddr "
-            "10.99.0.0/16 masquerade; nft add table inet mini-container");
+            "10.99.0.0/16 masquerade; nft add table inet " OURS);
     char *before = host_state();
     assert_status(run_quiet("true"), 0);
     assert_host_unchanged(before);

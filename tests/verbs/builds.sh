@@ -17,6 +17,19 @@ log=build/builds.log # of the build that is being tried
 apart="${SUDO:-} unshare --mount --net"
 [ $# -gt 0 ] || set -- optimized musl arm64 sanitized valgrind
 
+# The stages by their directories, with two digits; and those of them that need
+# no library for the network.
+all=
+plain=
+for source in stage[0-9][0-9]-*/stage[0-9][0-9].c; do
+    number=${source#stage}
+    number=${number%%-*}
+    all="$all $number"
+    grep -q 'include ".*network.h"' "$source" || plain="$plain $number"
+done
+all=${all# }
+plain=${plain# }
+
 # judge STATUS NAME WHAT: the line, and the end of the log if it is a bad one.
 judge() {
     if [ "$1" -eq 0 ]; then
@@ -31,7 +44,7 @@ judge() {
 # make_stages NAME STAGES VARIABLE=VALUE...: builds them in build/NAME.
 make_stages() {
     build=build/$1
-    programs=$(for n in $2; do echo "$build/stage0$n"; done)
+    programs=$(for n in $2; do echo "$build/stage$n"; done)
     shift 2
     # shellcheck disable=SC2086 # a word a program
     make -j2 BUILD="$build" "$@" $programs >"$log" 2>&1 &&
@@ -48,8 +61,8 @@ run_tests() {
     cp build/escape "build/$name"
     # What follows are the words for run.sh.
     for n in $stages; do
-        cp "build/tests/test_stage0$n" "build/$name/tests"
-        set -- "$@" "build/$name/tests/test_stage0$n"
+        cp "build/tests/test_stage$n" "build/$name/tests"
+        set -- "$@" "build/$name/tests/test_stage$n"
     done
     ${SUDO:-} "$@" >"$log" 2>&1
     status=$?
@@ -61,10 +74,10 @@ run_tests() {
 optimized() {
     for cc in gcc clang; do
         for level in 0 1 2; do
-            make_stages "$cc-O$level" "1 2 3 4 5 6 7" CC=$cc CFLAGS="-O$level -g"
-            judge $? "$cc -O$level" "seven stages build without a warning"
-            for n in 1 2 3 4 5 6 7; do
-                $apart "build/$cc-O$level/stage0$n" sh -c 'exit 42' \
+            make_stages "$cc-O$level" "$all" CC=$cc CFLAGS="-O$level -g"
+            judge $? "$cc -O$level" "all stages build without a warning"
+            for n in $all; do
+                $apart "build/$cc-O$level/stage$n" sh -c 'exit 42' \
                     >"$log" 2>&1
                 [ $? -eq 42 ] || judge 1 "$cc -O$level" "stage $n runs"
             done
@@ -74,18 +87,18 @@ optimized() {
 
 # The C library of Alpine. There is no libmnl for it outside of Alpine.
 musl() {
-    if make_stages musl "1 2 3 4 5 6" CC=musl-gcc; then
-        run_tests musl "1 2 3 4 5 6" tests/lib/run.sh
+    if make_stages musl "$plain" CC=musl-gcc; then
+        run_tests musl "$plain" tests/lib/run.sh
     else
-        judge 1 musl "musl-gcc builds stages 1 to 6"
+        judge 1 musl "musl-gcc builds stages $plain"
     fi
 }
 
 # qemu-user refuses clone(2) with the flags of stage 2 and later. What stage 1
 # says and returns shows that it ran.
 arm64() {
-    make_stages arm64 "1 2 3 4 5 6" CC=aarch64-linux-gnu-gcc
-    judge $? arm64 "stages 1 to 6 build without a warning"
+    make_stages arm64 "$plain" CC=aarch64-linux-gnu-gcc
+    judge $? arm64 "stages $plain build without a warning"
     qemu-aarch64 build/arm64/stage01 sh -c 'exit 42' >"$log" 2>&1
     [ $? -eq 42 ] && grep -q '] clone(.*SIGCHLD' "$log" &&
         grep -q 'WEXITSTATUS(s) == 42' "$log"
@@ -107,13 +120,13 @@ sanitized() {
     printf '#!/bin/sh\nASAN_OPTIONS=detect_leaks=0 exec %s "$@"\n' \
         "$(command -v strace)" >build/sanitized/bin/strace
     chmod +x build/sanitized/bin/strace
-    make_stages sanitized "1 2 3 4 5 6 7" CC=gcc STATIC= \
+    make_stages sanitized "$all" CC=gcc STATIC= \
         CFLAGS="-O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
             -fsanitize=address,undefined" \
         LDFLAGS="-Wl,--wrap=__asan_handle_no_return \
             build/sanitized/no_return.o"
-    judge $? sanitized "address and undefined behaviour, seven stages build"
-    run_tests sanitized "1 2 3 4 5 6 7" \
+    judge $? sanitized "address and undefined behaviour, all stages build"
+    run_tests sanitized "$all" \
         env PATH="$PWD/build/sanitized/bin:$PATH" tests/lib/run.sh
 }
 
@@ -121,7 +134,7 @@ sanitized() {
 # is a use of what it did not set. The child is not judged: valgrind 3.19 does
 # not have its system calls, so from stage 5 on it ends before COMMAND.
 no_leak() {
-    program=build/valgrind/stage0$1
+    program=build/valgrind/stage$1
     shift
     : >"$log"
     $apart valgrind --leak-check=full --child-silent-after-fork=yes \
@@ -133,18 +146,18 @@ no_leak() {
 
 # valgrind sees malloc(3) in a shared C library alone.
 valgrind_parent() {
-    make_stages valgrind "1 2 3 4 5 6 7" STATIC=
-    judge $? valgrind "seven stages build, dynamically linked"
+    make_stages valgrind "$all" STATIC=
+    judge $? valgrind "all stages build, dynamically linked"
     before=$bad runs=0
-    for n in 1 2 3 4 5 6 7; do
+    for n in $all; do
         no_leak $n true
         no_leak $n --no-such-option
     done
-    no_leak 5 --help
-    no_leak 6 -m 64M --cpus 0.5 --pids-limit 20 true
-    no_leak 7 -m 64M -v /etc:/mnt:ro -v /usr:/opt -e A=b -e C=d -w /tmp true
-    no_leak 7 -m 64M -v /etc:/mnt -e A=b --network wrong
-    no_leak 7 --network none true
+    no_leak 05 --help
+    no_leak 06 -m 64M --cpus 0.5 --pids-limit 20 true
+    no_leak 07 -m 64M -v /etc:/mnt:ro -v /usr:/opt -e A=b -e C=d -w /tmp true
+    no_leak 07 -m 64M -v /etc:/mnt -e A=b --network wrong
+    no_leak 07 --network none true
     [ $bad -gt "$before" ] ||
         judge 0 valgrind "no leak and no error in the parent, $runs runs"
 }

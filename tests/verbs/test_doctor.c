@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "../lib/harness.h"
+#include "../lib/names.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -17,7 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ALL_RUN    "Stages 1 to 7 will run."
 #define ROOT_MOUNT "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
 #define V1(name)                                                               \
     "31 22 0:9 / /sys/fs/cgroup/" name " rw shared:7 - cgroup cgroup rw," name \
@@ -25,15 +25,16 @@
 #define V2(point, mode) \
     "30 22 0:8 / " point " " mode ",nosuid shared:4 - cgroup2 cgroup2 rw\n"
 
+/* The verdict on a good machine, then BETTER. */
+static char *all_run(const char *better)
+{
+    return format("Stages 1 to %d will run.%s", last_stage(), better);
+}
+
 /* What the compiler does not find, and which BusyBox there is. */
 static char *absent, *busybox;
 
 /* --- the machine ---------------------------------------------------------- */
-
-static void shell(const char *script)
-{
-    assert_status(run_program(NULL, WORDS("sh", "-c", (char *)script)), 0);
-}
 
 static char *on_machine(const char *path)
 {
@@ -78,7 +79,7 @@ static void set_commands(void)
         "make",    "git", "ar", "sudo", "strace", "qemu-system-x86_64",
         "apt-get", NULL};
 
-    shell(
+    on_host(
         format("mkdir '%1$s'; for name in sh cat awk sed grep tr dirname head "
                "od find; do ln -s \"$(command -v $name)\" '%1$s'; done",
                on_machine("/bin")));
@@ -96,10 +97,10 @@ static int make_machine(void **state)
     (void)state;
     absent = "#include <nothing";
     busybox = built("private/rootfs/bin/busybox");
-    shell(format("rm -rf '%1$s'; mkdir -p '%1$s/proc/self/ns'; "
-                 "cd '%1$s/proc/self/ns'; for name in mnt pid uts ipc cgroup "
-                 "net; do ln -s \"$name:[4026531840]\" $name; done",
-                 on_machine("")));
+    on_host(format("rm -rf '%1$s'; mkdir -p '%1$s/proc/self/ns'; "
+                   "cd '%1$s/proc/self/ns'; for name in mnt pid uts ipc cgroup "
+                   "net; do ln -s \"$name:[4026531840]\" $name; done",
+                   on_machine("")));
     set("/proc/sys/kernel/osrelease", "6.8.0-40-generic\n");
     set("/proc/self/uid_map", "         0          0 4294967295\n");
     set("/proc/self/mountinfo", ROOT_MOUNT V2("/sys/fs/cgroup", "rw"));
@@ -160,41 +161,43 @@ static struct result expect(const char *fixes, const char *verdict)
     assert_non_null(end);
     assert_text(end + 2, format("%s\n", verdict));
     assert_int_equal(result.status,
-                     strncmp(verdict, ALL_RUN, strlen(ALL_RUN)) != 0);
+                     strncmp(verdict, all_run(""), strlen(all_run(""))) != 0);
     return result;
 }
 
 static void expect_line(const char *line)
 {
-    assert_contains(expect("", ALL_RUN).out, format("%s\n", line));
+    assert_contains(expect("", all_run("")).out, format("%s\n", line));
 }
 
 static void a_good_machine_has_a_line_for_everything(void **state)
 {
     (void)state;
-    assert_text(examine().out,
-                "fine  root: by sudo\n"
-                "fine  kernel: Linux 6.8.0-40-generic\n"
-                "fine  architecture: x86_64\n"
-                "fine  namespaces: mnt pid uts ipc cgroup net\n"
-                "fine  propagation: / is shared, as systemd makes it\n"
-                "fine  cgroups: version 2, at /sys/fs/cgroup\n"
-                "fine  memory controller: version 2, at /sys/fs/cgroup\n"
-                "fine  pids controller: version 2, at /sys/fs/cgroup\n"
-                "fine  cpu controller: version 2, at /sys/fs/cgroup\n"
-                "fine  forwarding: off; stage 7 switches it on while a "
-                "container runs\n"
-                "fine  nft: found\n"
-                "note  FORWARD: only root can see its policy: run doctor again "
-                "as root\n"
-                "fine  compiler: cc 12.2\n"
-                "fine  static libc: found\n"
-                "fine  libmnl: found\n"
-                "fine  cmocka: found\n"
-                "fine  busybox: static, and for this architecture\n"
-                "fine  strace: found\n"
-                "fine  qemu-system-x86_64: found\n\n" ALL_RUN "\n");
-    expect("", ALL_RUN);
+    assert_text(
+        examine().out,
+        format("fine  root: by sudo\n"
+               "fine  kernel: Linux 6.8.0-40-generic\n"
+               "fine  architecture: x86_64\n"
+               "fine  namespaces: mnt pid uts ipc cgroup net\n"
+               "fine  propagation: / is shared, as systemd makes it\n"
+               "fine  cgroups: version 2, at /sys/fs/cgroup\n"
+               "fine  memory controller: version 2, at /sys/fs/cgroup\n"
+               "fine  pids controller: version 2, at /sys/fs/cgroup\n"
+               "fine  cpu controller: version 2, at /sys/fs/cgroup\n"
+               "fine  forwarding: off; stage 7 switches it on while a "
+               "container runs\n"
+               "fine  nft: found\n"
+               "note  FORWARD: only root can see its policy: run doctor again "
+               "as root\n"
+               "fine  compiler: cc 12.2\n"
+               "fine  static libc: found\n"
+               "fine  libmnl: found\n"
+               "fine  cmocka: found\n"
+               "fine  busybox: static, and for this architecture\n"
+               "fine  strace: found\n"
+               "fine  qemu-system-x86_64: found\n\n%s\n",
+               all_run("")));
+    expect("", all_run(""));
 }
 
 /* --- root ----------------------------------------------------------------- */
@@ -328,7 +331,7 @@ static void wsl_2_needs_its_controllers_in_one_place(void **state)
     (void)state;
     set("/proc/sys/kernel/osrelease", "5.15.90.1-microsoft-standard-WSL2\n");
     assert_contains(
-        expect("", ALL_RUN).out,
+        expect("", all_run("")).out,
         "fine  kernel: Linux 5.15.90.1-microsoft-standard-WSL2, in WSL 2\n");
     set("/proc/self/mountinfo",
         ROOT_MOUNT V1("cpu") V2("/sys/fs/cgroup/unified", "rw"));
@@ -401,7 +404,7 @@ static void version_1_is_found_where_it_is_mounted(void **state)
     (void)state;
     set("/proc/self/mountinfo",
         ROOT_MOUNT V1("cpu,cpuacct") V1("memory") V1("pids"));
-    struct result result = expect("", ALL_RUN);
+    struct result result = expect("", all_run(""));
     assert_contains(result.out, "fine  cgroups: version 1, at /sys/fs/cgroup\n"
                                 "fine  memory controller: version 1, at "
                                 "/sys/fs/cgroup/memory\n"
@@ -418,7 +421,7 @@ static void a_hybrid_has_both(void **state)
     set("/proc/self/mountinfo", ROOT_MOUNT V1("cpu,cpuacct") V1("pids")
                                     V2("/sys/fs/cgroup/unified", "rw"));
     set("/sys/fs/cgroup/unified/cgroup.controllers", "memory\n");
-    struct result result = expect("", ALL_RUN);
+    struct result result = expect("", all_run(""));
     assert_contains(result.out,
                     "fine  cgroups: hybrid, version 1 at /sys/fs/cgroup and "
                     "version 2 at /sys/fs/cgroup/unified\n"
@@ -489,7 +492,7 @@ static void dockers_cgroup_namespace_is_seen(void **state)
     set("/run/.containerenv", "");
     set("/sys/fs/cgroup/cgroup.procs", "1\n7\n");
     set("/sys/fs/cgroup/cgroup.type", "domain\n");
-    assert_contains(expect("", ALL_RUN).out,
+    assert_contains(expect("", all_run("")).out,
                     "note  container: you are inside a container already\n");
     set("/sys/fs/cgroup/cgroup.subtree_control", "cpu pids\n");
     expect("FIX   cgroups: /sys/fs/cgroup itself contains processes: use "
@@ -497,15 +500,15 @@ static void dockers_cgroup_namespace_is_seen(void **state)
            "--privileged --cgroupns=host\n",
            "Stages 1 to 5 will run; stage 6 needs: cgroups.");
     set("/sys/fs/cgroup/cgroup.procs", "");
-    expect("", ALL_RUN);
+    expect("", all_run(""));
     set("/sys/fs/cgroup/cgroup.procs", "1\n7\n");
     lose("/sys/fs/cgroup/cgroup.type");
-    expect("", ALL_RUN);
+    expect("", all_run(""));
     /* In a hybrid, version 1 has the controllers. */
     set("/proc/self/mountinfo", ROOT_MOUNT V1("cpu") V1("memory") V1("pids")
                                     V2("/sys/fs/cgroup/unified", "rw"));
     set("/sys/fs/cgroup/unified/cgroup.type", "domain\n");
-    expect("", ALL_RUN);
+    expect("", all_run(""));
 }
 
 /* --- network -------------------------------------------------------------- */
@@ -555,11 +558,12 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
     expect_line("fine  FORWARD: no policy drops forwarded packets");
     set_command("nft", format(chains, drop));
     expect("FIX   FORWARD: ip filter FORWARD has the policy drop: nft insert "
-           "rule ip filter FORWARD iifname mini0 accept; nft insert rule ip "
-           "filter FORWARD oifname mini0 accept\n",
-           ALL_RUN " Better with: FORWARD.");
+           "rule ip filter FORWARD iifname " BRIDGE
+           " accept; nft insert rule ip "
+           "filter FORWARD oifname " BRIDGE " accept\n",
+           all_run(" Better with: FORWARD."));
     /* What was typed has its effect. */
-    set_command("nft", format("[ $2 != chain ] || { echo mini0; exit; }\n"
+    set_command("nft", format("[ $2 != chain ] || { echo " BRIDGE "; exit; }\n"
                               "%s",
                               format(chains, drop)));
     expect_line("fine  FORWARD: no policy drops forwarded packets");
@@ -570,7 +574,7 @@ static void without_nft_there_is_no_nat(void **state)
     (void)state;
     lose("/bin/nft");
     expect("FIX   nft: not found, so stage 7 does no NAT: make setup stage7\n",
-           ALL_RUN " Better with: nft.");
+           all_run(" Better with: nft."));
     /* Not in everybody's PATH. */
     set("/usr/sbin/nft", "");
     assert_return_code(chmod(on_machine("/usr/sbin/nft"), 0755), errno);
@@ -616,16 +620,16 @@ static void what_only_the_tests_need_stops_no_stage(void **state)
            "git\n"
            "FIX   cmocka: not found; the tests need it: make setup test\n"
            "FIX   strace: not found; the tests need it: make setup test\n",
-           ALL_RUN " Better with: git, cmocka, strace.");
+           all_run(" Better with: git, cmocka, strace."));
 }
 
 static void without_a_static_libc_strace_shows_more(void **state)
 {
     (void)state;
     absent = "int main";
-    expect("FIX   static libc: not found, so strace also shows the loading: "
-           "make setup\n",
-           ALL_RUN " Better with: static libc.");
+    expect("FIX   static libc: not found, so strace also shows the "
+           "loading: make setup\n",
+           all_run(" Better with: static libc."));
 }
 
 static void qemu_is_only_noted(void **state)
@@ -642,9 +646,9 @@ static void a_tree_that_is_mounted_noexec_is_named(void **state)
     char *tree = format("%s/noexec", scratch());
 
     (void)state;
-    shell(format("mkdir '%1$s' && mount -t tmpfs -o noexec none '%1$s' && "
-                 "cp '%2$s' '%1$s/doctor'",
-                 tree, built("../doctor")));
+    on_host(format("mkdir '%1$s' && mount -t tmpfs -o noexec none '%1$s' && "
+                   "cd '%2$s' && cp -R doctor tools stage* '%1$s'",
+                   tree, built("..")));
     struct result result = examine_with(WORDS("sh", format("%s/doctor", tree)));
     assert_contains(result.out, "FIX   file system: mounted noexec, so no "
                                 "program of this tree can run: cp -R ");
@@ -668,9 +672,9 @@ static void a_busybox_of_another_architecture_is_seen(void **state)
     char *copy = on_machine("/busybox");
 
     /* Byte 18 is e_machine; 0363 is RISC-V. */
-    shell(format("cp '%s' '%s' && printf '\\363' | dd of='%s' bs=1 seek=18 "
-                 "conv=notrunc 2>/dev/null",
-                 busybox, copy, copy));
+    on_host(format("cp '%s' '%s' && printf '\\363' | dd of='%s' bs=1 seek=18 "
+                   "conv=notrunc 2>/dev/null",
+                   busybox, copy, copy));
     busybox = copy;
     expect(format("FIX   busybox: %s: expected a program for x86_64: make "
                   "setup, or: apt-get install busybox-static\n",
@@ -700,15 +704,8 @@ static void on_this_machine_all_stages_run(void **state)
 
     assert_text(result.err, "");
     assert_contains(result.out, "fine  root: you are root\n");
-    assert_contains(result.out, "\n" ALL_RUN);
+    assert_contains(result.out, format("\n%s", all_run("")));
     assert_int_equal(result.status, 0);
-}
-
-static void become_nobody(void *unused)
-{
-    (void)unused;
-    if (setgroups(0, NULL) == -1 || setgid(65534) == -1 || setuid(65534) == -1)
-        _exit(98);
 }
 
 /* Whatever it says of sudo, the rest is what root is told. */
@@ -721,9 +718,10 @@ static void an_ordinary_user_is_told_the_same(void **state)
 
     (void)state;
     /* The project's own directory may be closed to others. */
-    shell(format("mkdir '%1$s' && cp '%2$s' '%1$s' && mkdir '%1$s/rootfs' && "
-                 "cp '%3$s' '%1$s/rootfs' && chmod -R a+rX '%1$s'",
-                 copy, built("../doctor"), built("../rootfs/build.sh")));
+    on_host(format("mkdir '%1$s' && cd '%2$s' && "
+                   "cp -R doctor tools rootfs stage* '%1$s' && "
+                   "chmod -R a+rX '%1$s'",
+                   copy, built("..")));
     char *const command[] = {format("%s/doctor", copy), NULL};
     struct result root = run_program(NULL, command);
     struct result user = run_prepared(NULL, command, become_nobody, NULL);
@@ -734,7 +732,7 @@ static void an_ordinary_user_is_told_the_same(void **state)
         assert_contains(user.out, line);
     }
     assert_lacks(user.out, "root: you are root");
-    assert_int_equal(user.status, !strstr(user.out, ALL_RUN));
+    assert_int_equal(user.status, !strstr(user.out, all_run("")));
 }
 
 /* Of the calls that could change something, it opens files to write, and only

@@ -17,18 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534 };
-
-/* What a script prints. Its status must be 0. */
-static char *shell(const char *script)
-{
-    struct result result =
-        run_program(NULL, (char *const[]){"sh", "-c", (char *)script, NULL});
-
-    assert_status(result, 0);
-    return result.out;
-}
-
 static void set_busybox(void *path)
 {
     umask(077); /* what is built does not depend on it */
@@ -43,15 +31,6 @@ static struct result build(char *directory, char *busybox)
     return run_prepared(
         NULL, (char *const[]){built("../rootfs/build.sh"), directory, NULL},
         set_busybox, busybox);
-}
-
-/* Below scratch(); nothing is there yet. */
-static char *fresh(const char *name)
-{
-    char *path = format("%s/%s", scratch(), name);
-
-    shell(format("rm -rf '%s'", path));
-    return path;
 }
 
 static char *build_fresh(const char *name)
@@ -83,7 +62,7 @@ static char *copy_busybox(const char *name)
 {
     char *path = fresh(name);
 
-    shell(format("cp '%s' '%s'", built("private/rootfs/bin/busybox"), path));
+    on_host(format("cp '%s' '%s'", built("private/rootfs/bin/busybox"), path));
     return path;
 }
 
@@ -96,13 +75,13 @@ static void a_directory_that_is_made_for_the_root_is_closed(void **state)
     char *open = fresh("open");
 
     assert_text(
-        shell(format("mkdir -m 755 '%1$s' && rootfs/build.sh "
-                     "'%1$s/closed/rootfs' >/dev/null && rootfs/build.sh "
-                     "'%1$s/rootfs' >/dev/null && stat -c %%a '%1$s' "
-                     "'%1$s/closed' '%1$s/closed/rootfs'",
-                     open)),
+        on_host(format("mkdir -m 755 '%1$s' && rootfs/build.sh "
+                       "'%1$s/closed/rootfs' >/dev/null && rootfs/build.sh "
+                       "'%1$s/rootfs' >/dev/null && stat -c %%a '%1$s' "
+                       "'%1$s/closed' '%1$s/closed/rootfs'",
+                       open)),
         "755\n700\n755\n");
-    assert_text(shell(format("stat -c %%a '%s'", built("private"))), "700\n");
+    assert_text(on_host(format("stat -c %%a '%s'", built("private"))), "700\n");
 }
 
 static void the_root_has_the_usual_directories_and_modes(void **state)
@@ -110,18 +89,19 @@ static void the_root_has_the_usual_directories_and_modes(void **state)
     (void)state;
     char *root = build_fresh("root");
 
-    assert_text(shell(format("cd '%s' && stat -c '%%n %%a' *", root)),
+    assert_text(on_host(format("cd '%s' && stat -c '%%n %%a' *", root)),
                 "bin 755\ndev 755\netc 755\nhome 755\nmnt 755\nproc 755\n"
                 "root 700\nrun 755\nsbin 755\nsys 755\ntmp 1777\nusr 755\n"
                 "var 755\n");
-    assert_text(shell(format("cd '%s' && stat -c '%%n %%a' var/tmp "
-                             "bin/busybox etc/* && ls -A proc sys dev tmp run "
-                             "| tr -d '\\n'",
-                             root)),
-                "var/tmp 1777\nbin/busybox 755\netc/group 644\n"
-                "etc/hostname 644\netc/hosts 644\netc/passwd 644\n"
-                "etc/profile 644\netc/resolv.conf 644\n"
-                "dev:proc:run:sys:tmp:");
+    assert_text(
+        on_host(format("cd '%s' && stat -c '%%n %%a' var/tmp "
+                       "bin/busybox etc/* && ls -A proc sys dev tmp run "
+                       "| tr -d '\\n'",
+                       root)),
+        "var/tmp 1777\nbin/busybox 755\netc/group 644\n"
+        "etc/hostname 644\netc/hosts 644\netc/passwd 644\n"
+        "etc/profile 644\netc/resolv.conf 644\n"
+        "dev:proc:run:sys:tmp:");
 }
 
 /* Each applet but BusyBox itself and linuxrc, which is for an initrd. */
@@ -140,11 +120,12 @@ static void every_applet_is_a_link_that_resolves_inside(void **state)
     assert_text(strchr(inside, '\n'), "\n");
     assert_in_range(count, 100, 1000);
     /* Seen from outside, they do not lead into the host's files. */
-    assert_text(shell(format("cd '%s' && find . -type l ! -lname 'busybox' "
-                             "! -lname '../bin/busybox' "
-                             "! -lname '../../bin/busybox'; find -L . -type l",
-                             root)),
-                "");
+    assert_text(
+        on_host(format("cd '%s' && find . -type l ! -lname 'busybox' "
+                       "! -lname '../bin/busybox' "
+                       "! -lname '../../bin/busybox'; find -L . -type l",
+                       root)),
+        "");
 }
 
 static void a_path_may_have_spaces(void **state)
@@ -154,7 +135,7 @@ static void a_path_may_have_spaces(void **state)
 
     assert_text(in_root(root, "ls /bin/sh; /usr/bin/id -un"),
                 "/bin/sh\nroot\n");
-    assert_text(shell(format("ls -A '%s/a new directory'", scratch())),
+    assert_text(on_host(format("ls -A '%s/a new directory'", scratch())),
                 "a root\n");
 }
 
@@ -163,8 +144,8 @@ static void a_relative_path_is_below_the_callers_directory(void **state)
     (void)state;
     char *directory = fresh("relative");
 
-    shell(format("mkdir '%1$s' && cd '%1$s' && '%2$s' sub/root", directory,
-                 built("../rootfs/build.sh")));
+    on_host(format("mkdir '%1$s' && cd '%1$s' && '%2$s' sub/root", directory,
+                   built("../rootfs/build.sh")));
     assert_return_code(access(format("%s/sub/root/bin/sh", directory), X_OK),
                        errno);
 }
@@ -206,7 +187,7 @@ static void another_busybox_means_another_root(void **state)
     struct result result;
 
     /* No newer than the root, but another path. */
-    shell(format("touch -d 2020-01-01 '%s'", busybox));
+    on_host(format("touch -d 2020-01-01 '%s'", busybox));
     create(format("%s/mark", root), "old\n", 0644);
     result = build(root, busybox);
     assert_status(result, 0);
@@ -215,12 +196,12 @@ static void another_busybox_means_another_root(void **state)
     assert_text(build(root, busybox).out, "");
     /* The same path, but a newer file. */
     create(format("%s/mark", root), "old\n", 0644);
-    shell(format("touch -d 'now + 10 seconds' '%s'", busybox));
+    on_host(format("touch -d 'now + 10 seconds' '%s'", busybox));
     result = build(root, busybox);
     assert_status(result, 0);
     assert_text(result.out, format("rootfs: built from %s\n", busybox));
     assert_int_equal(access(format("%s/mark", root), F_OK), -1);
-    assert_text(shell(format("ls -d '%s'*", root)), format("%s\n", root));
+    assert_text(on_host(format("ls -d '%s'*", root)), format("%s\n", root));
 }
 
 static void what_an_interrupted_build_left_is_no_obstacle(void **state)
@@ -228,10 +209,10 @@ static void what_an_interrupted_build_left_is_no_obstacle(void **state)
     (void)state;
     char *root = fresh("root");
 
-    shell(format("mkdir -p '%1$s' '%1$s.new/bin' '%1$s.old/bin'", root));
+    on_host(format("mkdir -p '%1$s' '%1$s.new/bin' '%1$s.old/bin'", root));
     assert_status(build(root, NULL), 0);
     assert_return_code(access(format("%s/bin/sh", root), X_OK), errno);
-    assert_text(shell(format("ls -d '%s'*", root)), format("%s\n", root));
+    assert_text(on_host(format("ls -d '%s'*", root)), format("%s\n", root));
 }
 
 /* --- a BusyBox that would not work ---------------------------------------- */
@@ -250,11 +231,11 @@ static void assert_refused(char *busybox, const char *message, const char *hint)
     assert_contains(result.err, format("\n  hint: %s", hint));
     assert_int_equal(inode_of(root), inode);
     assert_return_code(access(format("%s/bin/sh", root), X_OK), errno);
-    assert_text(shell(format("ls -d '%s'*", root)), format("%s\n", root));
+    assert_text(on_host(format("ls -d '%s'*", root)), format("%s\n", root));
     /* Nor does a new one appear. */
     char *other = fresh("other");
     assert_int_not_equal(build(other, busybox).status, 0);
-    assert_text(shell(format("ls -d '%s'* 2>/dev/null || :", other)), "");
+    assert_text(on_host(format("ls -d '%s'* 2>/dev/null || :", other)), "");
 }
 
 static void a_missing_busybox_is_refused(void **state)
@@ -289,7 +270,7 @@ static void a_dynamically_linked_busybox_is_refused(void **state)
     (void)state;
     char *file = fresh("dynamic");
 
-    shell(format("cp /proc/%d/exe '%s'", getpid(), file));
+    on_host(format("cp /proc/%d/exe '%s'", getpid(), file));
     assert_refused(file, "dynamically linked", "");
 }
 
@@ -328,14 +309,6 @@ static void a_program_that_is_no_busybox_is_refused(void **state)
 
 /* --- built by an ordinary user -------------------------------------------- */
 
-static void become_nobody(void *unused)
-{
-    set_busybox(unused);
-    if (setgroups(0, NULL) == -1 || setgid(NOBODY) == -1 ||
-        setuid(NOBODY) == -1)
-        _exit(98);
-}
-
 static void become_user(void *unused)
 {
     set_busybox(unused);
@@ -351,8 +324,8 @@ static char *build_as(void (*prepare)(void *), uid_t user)
     char *script = format("%s/build.sh", scratch());
 
     /* The project's own directory may be closed to others. */
-    shell(format("cp '%s' '%s' && chmod 755 '%s'", built("../rootfs/build.sh"),
-                 script, script));
+    on_host(format("cp '%s' '%s' && chmod 755 '%s'",
+                   built("../rootfs/build.sh"), script, script));
     assert_return_code(mkdir(directory, 0755), errno);
     assert_return_code(chown(directory, user, (gid_t)-1), errno);
     assert_status(

@@ -52,9 +52,9 @@ static void refused(const char *make_words, const char *message,
 static void the_tests_of_a_stage_need_no_later_stage(void **state)
 {
     (void)state;
-    struct result result =
-        shell("rm -r stage0[4-7]* && make -s test3 && make -s stage3 && "
-              "./run -q echo run");
+    struct result result = shell("ls -d stage* | sed 1,3d | xargs rm -r && "
+                                 "make -s test3 && make -s stage3 && "
+                                 "./run -q echo run");
     assert_status(result, 0);
     assert_contains(result.out, "ran build/tests/test_stage03\n");
     assert_contains(result.out, "/run\nrun\n");
@@ -111,13 +111,16 @@ static void without_a_compiler_the_message_says_what_to_type(void **state)
 
 static void a_stage_that_is_not_there_is_named(void **state)
 {
-    static const char *const verbs[] = {"stage9", "stage",  "test9",
-                                        "diff1",  "diff12", NULL};
+    static const char *const verbs[] = {"stage99", "stage",  "test99",
+                                        "diff1",   "diff99", NULL};
+    char *numbers = format("%s", "");
 
     (void)state;
+    for (int n = 1; n <= last_stage(); n++)
+        numbers = format("%s %d", numbers, n);
     for (const char *const *verb = verbs; *verb; verb++)
         refused(*verb, format("make %s: there is no such stage here\n", *verb),
-                "  hint: the stages are 1 2 3 4 5 6 7: make stage1,");
+                format("  hint: the stages are%s: make stage1,", numbers));
 }
 
 static void run_before_a_build_says_what_to_type(void **state)

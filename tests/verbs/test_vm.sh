@@ -274,7 +274,8 @@ unset ARCH
 cp -a "$files" "$tree/build/vm"
 touch "$tree/$files/initrd"
 cd "$tree" || exit 1
-ln -sfn stage07 build/run
+last=$(printf '%s\n' build/stage[0-9][0-9] | tail -n 1)
+ln -sfn "${last##*/}" build/run
 
 for name in $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' tests/verbs/test_vm.sh |
     grep -vxE 'until_true|no_machine|on_terminal'); do

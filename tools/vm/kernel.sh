@@ -30,6 +30,12 @@ foreign_packages="busybox-static bash coreutils findutils grep sed mawk
     diffutils dash procps util-linux mount hostname strace iproute2 nftables make
     libcmocka-dev libmnl-dev libc6-dev linux-image-arm64"
 
+has() {
+    command -v "$1" >/dev/null
+}
+. tools/packages.sh
+manager=$(package_manager)
+
 die() {
     echo "vm: $1" >&2
     echo "  hint: $2" >&2
@@ -151,17 +157,17 @@ fetch() {
     rm -rf "$packages"
     mkdir -p "$packages"
     if [ -n "$foreign" ]; then
-        command -v apt-get >/dev/null ||
+        [ "$manager" = apt-get ] ||
             die "a machine for $arch needs Debian's packages" \
                 "use Debian or Ubuntu"
         fetch_foreign_system
-    elif command -v apt-get >/dev/null; then
-        fetch_debian_kernel
-    elif command -v dnf >/dev/null; then
-        fetch_fedora_kernel
-    elif command -v apk >/dev/null; then
-        fetch_alpine_kernel
+        return
     fi
+    case $manager in
+    apt-get) fetch_debian_kernel ;;
+    dnf) fetch_fedora_kernel ;;
+    apk) fetch_alpine_kernel ;;
+    esac
 }
 
 # --- making kernel and initrd -------------------------------------------------

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "expect.h"
+
+#include "harness.h"
+
+#include <string.h>
+
+void assert_contains(const char *text, const char *part)
+{
+    if (!text)
+        fail_msg("'%s' is in nothing: there is no text", part);
+    if (!strstr(text, part))
+        fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+void assert_lacks(const char *text, const char *part)
+{
+    if (text && strstr(text, part))
+        fail_msg("'%s' is in:\n%s", part, text);
+}
+
+void assert_text(const char *text, const char *expected)
+{
+    size_t same = 0; /* characters, to the beginning of a line */
+
+    if (!text || !expected)
+        fail_msg("there is no text; expected:\n%s",
+                 expected ? expected : "another one");
+    if (strcmp(text, expected) == 0)
+        return;
+    for (size_t i = 0; text[i] && text[i] == expected[i]; i++)
+        if (text[i] == '\n')
+            same = i + 1;
+    /* The ends first that differ: cmocka cuts what is long. */
+    fail_msg("after %zu equal characters, expected:\n%.400s\ngot:\n%s", same,
+             expected + same, text + same);
+}
+
+void assert_status(struct result result, int status)
+{
+    if (result.status != status)
+        fail_msg("status %d, expected %d\nstdout: %s\nstderr: %s",
+                 result.status, status, result.out, result.err);
+}
+
+void assert_message(struct result result, const char *message, const char *hint)
+{
+    char *start = format("stage%02d: ", stage);
+    char *line = NULL;
+
+    for (char *at = result.err; (at = strstr(at, start)); at++)
+        if (at == result.err || at[-1] == '\n')
+            line = at;
+    if (!line)
+        fail_msg("no message of %s in: %s", start, result.err);
+    char *rest = strchr(line, '\n');
+    assert_non_null(rest);
+    assert_contains(format("%.*s", (int)(rest - line), line), message);
+    if (hint) {
+        assert_int_equal(strncmp(rest, "\n  hint: ", 9), 0);
+        assert_contains(rest + 1, hint);
+    } else {
+        assert_text(rest, "\n");
+    }
+}
+
+void assert_not_run(struct result result, int status, const char *message,
+                    const char *hint)
+{
+    assert_status(result, status);
+    assert_message(result, message, hint);
+    assert_text(result.out, "");
+}

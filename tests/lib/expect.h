@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Assertions on text that print all of it when they fail.
+ */
+#ifndef TESTS_EXPECT_H
+#define TESTS_EXPECT_H
+
+#include "run.h"
+
+void assert_contains(const char *text, const char *part);
+void assert_lacks(const char *text, const char *part);
+void assert_text(const char *text, const char *expected);
+void assert_status(struct result result, int status);
+
+/* A message of ours: "stageNN: MESSAGE" with HINT in the line after it. NULL:
+ * no hint. MESSAGE and HINT are parts of the lines. */
+void assert_message(struct result result, const char *message,
+                    const char *hint);
+
+/* The same, and COMMAND did not run: STATUS, and not one word of output. */
+void assert_not_run(struct result result, int status, const char *message,
+                    const char *hint);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The state of "the host", before a container and after it.
+ */
+#ifndef TESTS_HOST_H
+#define TESTS_HOST_H
+
+/* Everything of "the host" that a stage could change and must not: mounts,
+ * hostname, System V and POSIX IPC objects, the files of the rootfs and of
+ * /run, /tmp and /dev/shm, this process's children; from stage 6 on the cgroups
+ * and from stage 7 on the network. The children include every orphan of a
+ * container: the test program is their reaper, see PR_SET_CHILD_SUBREAPER in
+ * prctl(2). To be taken before and after; compare with
+ * assert_host_unchanged(). */
+char *host_state(void);
+void assert_host_unchanged(const char *before);
+
+/* What the kernel does not remove when the parent is killed, a bridge or a
+ * cgroup, the next run does. */
+void mend_host(void);
+
+#endif

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+#
+# Which package manager this machine has, for doctor, tools/setup.sh and
+# tools/vm/kernel.sh. Whoever sources this file has a function `has PROGRAM`.
+# shellcheck shell=sh
+
+# The name of its command; nothing if it is none of these.
+package_manager() {
+    for program in apt-get dnf pacman apk; do
+        if has $program; then
+            echo $program
+            return
+        fi
+    done
+}
