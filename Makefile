@@ -3,7 +3,7 @@
 
 CFLAGS   ?= -O2 -g
 BUILD    := build
-# The numbers of the stages in this tree, 1 2 3 ...; $(call two,N) has two digits.
+# The stages' numbers, 1 2 3 ...; $(call two,N) prints N with two digits.
 STAGES   := $(patsubst stage%,%,$(patsubst stage0%,%,$(sort $(foreach directory,\
              $(wildcard stage[0-9][0-9]-*/.),$(firstword $(subst -, ,$(directory)))))))
 LAST     := $(lastword $(STAGES))
@@ -66,7 +66,7 @@ help:
 setup:
 	@ARCH="$(ARCH)" sh tools/setup.sh $(filter-out setup,$(MAKECMDGOALS))
 
-# --- problems that stop a build, and their hints --------------------------------
+# --- problems that stop a build, and their hints ------------------------------
 
 # The first directory that this user cannot write to, as OWNER:DIRECTORY. `sudo
 # make` leaves such directories, owned by root.
@@ -107,7 +107,7 @@ can-execute: | $(SETUP)
 	    'this file system is mounted noexec: no program of this tree can run',\
 	    'copy the tree to another one: cp -R . ~/containers')
 
-# --- building ---------------------------------------------------------------
+# --- building -----------------------------------------------------------------
 
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -136,16 +136,16 @@ STATIC := -static
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o %.a,$^) $(1) \
 	2>/dev/null || $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
-# $(call earlier,STAGE,SOURCE): prints a C file with the names of the functions in
-# SOURCE, that of the previous stage. See common/narrate.h.
+# $(call earlier,STAGE,SOURCE): prints a C file with the names of the functions
+# in SOURCE, that of the previous stage. See common/narrate.h.
 earlier = { echo '\#include "common/narrate.h"'; \
     echo 'const int earlier_stages = $(1);'; \
     echo 'const char *const earlier_functions[] = {'; \
     sed -n 's/^static [^=;]*[ *]\([a-z_0-9]*\)(.*[^;]$$/    "\1",/p' /dev/null $(2); \
     echo '    0};'; }
 
-# $(1): a stage's number; $(2): the same with two digits; $(3): the number of the
-# previous stage.
+# $(1): a stage's number; $(2): the same with two digits; $(3): the number of
+# the previous stage.
 define STAGE_RULES
 SOURCE$(1) := $$(wildcard stage$(2)-*/stage$(2).c)
 EARLIER$(1) := $(if $(3),$$(wildcard stage$(call two,$(3))-*/stage$(call two,$(3)).c))
@@ -211,7 +211,7 @@ doctor:
 
 include tests/tests.mk
 
-# --- cleaning ---------------------------------------------------------------
+# --- cleaning -----------------------------------------------------------------
 
 .PHONY: clean
 clean:

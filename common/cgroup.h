@@ -36,9 +36,8 @@ struct cgroup {
  * none. Dies on failure. See getmntent(3). */
 struct cgroup *find_cgroups(void);
 
-/* Removes stale cgroups, which killed runs left behind. A cgroup of ours is
- * stale if it is named after no process's PID and no process is in or below it.
- */
+/* Removes stale cgroups, which killed runs left behind: those that are named
+ * after the PID of an ended process and have no process in or below them. */
 void remove_stale_cgroups(const struct cgroup *all);
 
 /* Makes the container's cgroup in the hierarchy of CONTROLLER ("memory"; NULL:

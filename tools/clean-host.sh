@@ -4,10 +4,10 @@
 # Removes the cgroups and the bridge that containers left on the host because
 # their parents were killed: tools/clean-host.sh PROGRAM, that of the last stage
 #
-# Removes only what nobody uses: a cgroup in mini-container that is named after
-# no process's PID and contains no process, and a bridge without a port. Names
-# the containers that survived their parent because COMMAND changed its user,
-# and kills them if KILL=1 is in the environment.
+# Removes only what nobody uses: cgroups that are named after the PID of an
+# ended process and contain no process, and a bridge without ports. Names the
+# containers that survived their parent because COMMAND changed its user, and
+# kills them if KILL=1 is in the environment.
 set -eu
 
 [ "$(id -u)" -eq 0 ] || { echo "clean-host: needs root" >&2; exit 1; }

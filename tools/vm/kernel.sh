@@ -122,9 +122,8 @@ fetch_alpine_kernel() {
     done
 }
 
-# Fetches the system with apt lists of its own, apart from the host's. Make
-# /bin, /lib and /sbin links to /usr first, as in Debian: dpkg-deb unpacks
-# through them.
+# Fetches the system with apt lists apart from the host's. Makes /bin, /lib and
+# /sbin links into /usr, as in Debian; dpkg-deb then unpacks through them.
 fetch_foreign_system() {
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root/usr/bin" \
         "$root/usr/sbin" "$root/usr/lib"

@@ -17,7 +17,7 @@
 # The exit status is that of the shell or of COMMAND, or 125 if the machine
 # cannot be started. (`make vm CMD='COMMAND'` turns all but 0 into 2.) Without a
 # terminal, COMMAND gets no input, and standard output and error stay apart.
-# Without a COMMAND as well, standard input is the COMMAND.
+# Without a terminal and a COMMAND, standard input is the COMMAND.
 set -eu
 cd "$(dirname "$0")/../.."
 . tools/vm/arch.sh
@@ -169,8 +169,8 @@ else
 fi
 
 # Run QEMU in the background: a shell handles no signal while it waits for a
-# command in the foreground. A signal ends QEMU when this script dies. If the
-# script died before that signal was requested, the shell in between exits.
+# command in the foreground. setpriv makes the kernel end QEMU when this script
+# dies. If the script died before that, the shell in between starts no QEMU.
 # shellcheck disable=SC2016 # the variables are for the shell in between
 setpriv --pdeathsig TERM sh -c '
     read -r _ _ _ parent _ </proc/$$/stat
