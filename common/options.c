@@ -282,14 +282,16 @@ long long option_number(const struct options *options, const char *controller)
  * execute a set-uid file that root made in the container. */
 static const char *default_rootfs(void)
 {
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    static char path[PATH_MAX];
+    static const char beside[] = "/private/rootfs";
+    ssize_t length =
+        readlink("/proc/self/exe", path, sizeof(path) - sizeof(beside));
 
     if (length == -1)
         die("readlink /proc/self/exe");
     path[length] = '\0';
-    *strrchr(path, '/') = '\0';
-    return xasprintf("%s/private/rootfs", path);
+    memcpy(strrchr(path, '/'), beside, sizeof(beside));
+    return path;
 }
 
 static void check_rootfs(struct options *options)
@@ -311,10 +313,10 @@ static void check_rootfs(struct options *options)
              "rootfs %s: Not a directory", options->rootfs);
     /* Make the path absolute. Once the stage mounts something on it, "." would
      * still be the directory below that mount. */
-    char path[PATH_MAX];
+    static char path[PATH_MAX];
     if (!realpath(options->rootfs, path))
         die("realpath %s", options->rootfs);
-    options->rootfs = xstrdup(path);
+    options->rootfs = path;
 }
 
 /* Reports an option that getopt_long(3) does not know. */
