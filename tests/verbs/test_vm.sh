@@ -219,7 +219,7 @@ a_kernel_that_does_not_start_is_told() {
     run true
     mv "$work/kernel" "$files/kernel"
     expect "status, message" "$status $(head -n 1 <<<"$err")" \
-        "125 vm: the machine ended before COMMAND did"
+        "125 vm: the machine ended before COMMAND did; the end of its log:"
 }
 
 without_a_kernel_the_message_says_what_to_type() {
