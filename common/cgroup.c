@@ -195,6 +195,35 @@ static bool has_owner(const char *name)
            (pid != getpid() && (kill(pid, 0) == 0 || errno != ESRCH));
 }
 
+/* The PID in a directory's name means nothing in another PID namespace that
+ * sees the same cgroups. So the owner also holds a write lock on cgroup.procs,
+ * which only root can open for writing. Nobody waits for that lock. See
+ * fcntl(2). */
+static void hold(const char *directory)
+{
+    char *path = xasprintf("%s/cgroup.procs", directory);
+    struct flock lock = {.l_type = F_WRLCK};
+    int fd = open(path, O_RDWR | O_CLOEXEC); /* open until this process ends */
+
+    if (fd != -1)
+        fcntl(fd, F_OFD_SETLK, &lock);
+    free(path);
+}
+
+static bool is_held(const char *directory)
+{
+    char *path = xasprintf("%s/cgroup.procs", directory);
+    struct flock lock = {.l_type = F_RDLCK};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool held = fd != -1 && fcntl(fd, F_OFD_GETLK, &lock) == 0 &&
+                lock.l_type != F_UNLCK;
+
+    if (fd != -1)
+        close(fd);
+    free(path);
+    return held;
+}
+
 void remove_stale_cgroups(const struct cgroup *all)
 {
     for (const struct cgroup *c = all; c; c = c->next) {
@@ -207,7 +236,7 @@ void remove_stale_cgroups(const struct cgroup *all)
             if (entry->d_type != DT_DIR || has_owner(entry->d_name))
                 continue;
             char *path = xasprintf("%s/%s", c->parent, entry->d_name);
-            if (walk(path, FIND_PROCESS) == 0)
+            if (!is_held(path) && walk(path, FIND_PROCESS) == 0)
                 walk(path, REMOVE);
             free(path);
         }
@@ -251,6 +280,7 @@ static void make_directory(struct cgroup *c)
     c->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->fd == -1)
         die("cgroup %s", path);
+    hold(path);
 }
 
 /* Version 2: enables CONTROLLER for the cgroups in DIRECTORY. Write even if it
