@@ -195,33 +195,28 @@ static bool has_owner(const char *name)
            (pid != getpid() && (kill(pid, 0) == 0 || errno != ESRCH));
 }
 
-/* The PID in a directory's name means nothing in another PID namespace that
- * sees the same cgroups. So the owner also holds a write lock on cgroup.procs,
- * which only root can open for writing. Nobody waits for that lock. See
- * fcntl(2). */
-static void hold(const char *directory)
+/* Takes the lock of the cgroup in DIRECTORY and returns its descriptor, or -1
+ * if somebody else has the lock or the cgroup is gone. A parent holds the lock
+ * of its cgroup as long as it lives, and takes that of a stale cgroup before it
+ * removes it: the PID in the name means nothing in another PID namespace that
+ * sees the same cgroups. Only root can take the lock, because a write lock
+ * needs a descriptor for writing. Nobody waits for it. See fcntl(2). */
+static int lock_cgroup(const char *directory)
 {
-    char *path = xasprintf("%s/cgroup.procs", directory);
+    char *path = xasprintf("%s/cgroup.procs", directory), byte;
     struct flock lock = {.l_type = F_WRLCK};
-    int fd = open(path, O_RDWR | O_CLOEXEC); /* open until this process ends */
+    int fd = open(path, O_RDWR | O_CLOEXEC);
 
-    if (fd != -1)
-        fcntl(fd, F_OFD_SETLK, &lock);
-    free(path);
-}
-
-static bool is_held(const char *directory)
-{
-    char *path = xasprintf("%s/cgroup.procs", directory);
-    struct flock lock = {.l_type = F_RDLCK};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool held = fd != -1 && fcntl(fd, F_OFD_GETLK, &lock) == 0 &&
-                lock.l_type != F_UNLCK;
-
-    if (fd != -1)
+    /* A cgroup that was removed since open() cannot be read: ENODEV. */
+    if (fd != -1 &&
+        (fcntl(fd, F_OFD_SETLK, &lock) == -1 || read(fd, &byte, 1) == -1)) {
+        int error = errno;
         close(fd);
+        errno = error;
+        fd = -1;
+    }
     free(path);
-    return held;
+    return fd;
 }
 
 void remove_stale_cgroups(const struct cgroup *all)
@@ -236,8 +231,12 @@ void remove_stale_cgroups(const struct cgroup *all)
             if (entry->d_type != DT_DIR || has_owner(entry->d_name))
                 continue;
             char *path = xasprintf("%s/%s", c->parent, entry->d_name);
-            if (!is_held(path) && walk(path, FIND_PROCESS) == 0)
-                walk(path, REMOVE);
+            int lock = lock_cgroup(path);
+            if (lock != -1) {
+                if (walk(path, FIND_PROCESS) == 0)
+                    walk(path, REMOVE);
+                close(lock);
+            }
             free(path);
         }
         closedir(directory);
@@ -262,16 +261,17 @@ static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
 /* Another parent removes mini-container when it is empty. mkdir then fails with
  * ENOENT (removed) or ENODEV (being removed), so make mini-container again. If
  * this PID's directory exists, it belongs to a process of another PID namespace
- * or to a container that survived its parent: append a number to the name. */
+ * or to a container that survived its parent: append a number to the name.
+ * Another parent can remove the directory before it is locked: repeat that. */
 static void make_directory(struct cgroup *c)
 {
     char *path = xasprintf("%s/%d", c->parent, getpid());
 
-    for (int n = 1; mkdir(path, 0755) == -1;) {
+    for (int n = 1; mkdir(path, 0755) == -1 || lock_cgroup(path) == -1;) {
         if ((errno == ENOENT || errno == ENODEV) &&
             (mkdir(c->parent, 0755) == 0 || errno == EEXIST))
             continue;
-        if (errno != EEXIST)
+        if (errno != EEXIST && errno != EAGAIN)
             die("cgroup %s", path);
         free(path);
         path = xasprintf("%s/%d.%d", c->parent, getpid(), n++);
@@ -280,7 +280,6 @@ static void make_directory(struct cgroup *c)
     c->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->fd == -1)
         die("cgroup %s", path);
-    hold(path);
 }
 
 /* Version 2: enables CONTROLLER for the cgroups in DIRECTORY. Write even if it

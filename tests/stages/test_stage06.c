@@ -943,6 +943,74 @@ static void directories_of_others_are_left_alone(void **state)
             fail_msg("%s: %s", paths[i], strerror(errno));
 }
 
+/* Starts a stage in a PID namespace where strace stops it after its Nth CALL,
+ * and says so in the file TRACE. CALL is as for -e inject of strace(1). Returns
+ * the PID of unshare(1). */
+static pid_t start_stopped_after(const char *call, int n, char *trace)
+{
+    char *inject = format("inject=%s:signal=SIGSTOP:when=%d", call, n);
+    char *const words[] = {
+        "unshare", "--pid",        "--fork", "--kill-child", "strace",
+        "-o",      trace,          "-e",     inject,         stage_program(),
+        "-q",      "--pids-limit", "20",     "true",         NULL};
+    pid_t pid = fork();
+
+    assert_int_not_equal(pid, -1);
+    if (pid == 0) {
+        execvp(words[0], words);
+        _exit(99);
+    }
+    return pid;
+}
+
+static bool has_stopped(const void *trace)
+{
+    return strstr(contents(trace), "--- stopped by SIGSTOP ---");
+}
+
+/* The number of the call in TRACE that opens the lock of the new cgroup. */
+static int count_opens(char *trace)
+{
+    bool made = false;
+    int count = 0;
+
+    for (char **lines = lines_of(contents(trace)); *lines; lines++) {
+        made = made || strncmp(*lines, "mkdir", 5) == 0;
+        count += strncmp(*lines, "open", 4) == 0;
+        if (made && strstr(*lines, "/cgroup.procs"))
+            break;
+    }
+    return count;
+}
+
+/* The PID of the stopped parent is the PID of nobody here. Stopped before it
+ * has locked its cgroup, it has to make that again. Once the cgroup is locked,
+ * nobody removes it. */
+static void parents_of_other_pid_namespaces_keep_their_cgroups(void **state)
+{
+    static const char *const calls[] = {"/^mkdir(at)?$", "/^open(at)?$",
+                                        "write"};
+    struct live other = start(LIMITS, READY("read line"));
+    char *before = host_state(), *trace = format("%s/trace", scratch());
+    int status, n = 1;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        create(trace, "", 0600);
+        pid_t pid = start_stopped_after(calls[i], i == 1 ? n : 1, trace);
+        wait_until(has_stopped, trace, "strace has stopped the stage");
+        assert_status(run_quiet(LIMITS, "true"), 0);
+        kill(*children_of(*children_of(pid)), SIGCONT);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        n = count_opens(trace);
+        unlink(trace);
+        assert_host_unchanged(before);
+    }
+    assert_int_equal(write(other.in, "\n", 1), 1);
+    assert_status(finish(&other), 0);
+}
+
 /* Any user may lock a directory that can be read. */
 static void a_lock_on_the_cgroups_hinders_nobody(void **state)
 {
@@ -1275,6 +1343,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_failing_write_of_the_parent_leaves_no_cgroup),
     cmocka_unit_test(the_next_run_removes_what_a_killed_parent_left),
     cmocka_unit_test(directories_of_others_are_left_alone),
+    cmocka_unit_test(parents_of_other_pid_namespaces_keep_their_cgroups),
     cmocka_unit_test(a_lock_on_the_cgroups_hinders_nobody),
     cmocka_unit_test(a_directory_with_a_process_below_it_is_left_alone),
     cmocka_unit_test(an_old_directory_of_the_same_pid_is_no_obstacle),
