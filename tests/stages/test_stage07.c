@@ -1027,6 +1027,7 @@ static void a_container_that_survives_its_parent_keeps_its_network(void **state)
     assert_text(on_host("ip -o link show master " BRIDGE), ports);
     kill(container, SIGKILL);
     wait_until_gone(container);
+    assert_status(finish(&live), 128 + SIGKILL);
     assert_status(run_quiet("true"), 0);
     assert_host_unchanged(before);
 }
@@ -1062,6 +1063,9 @@ static void clean_host_ends_a_survivor_only_when_told_to(void **state)
     assert_false(exists(container));
     assert_true(has_link(BRIDGE));
     assert_status(end(&other), 0);
+    assert_false(has_link(BRIDGE));
+    assert_status(finish(&live), 128 + SIGKILL);
+    assert_status(run_quiet("true"), 0); /* removes the survivor's cgroup */
     assert_host_unchanged(before);
 }
 
