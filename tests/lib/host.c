@@ -28,14 +28,15 @@ static int add_file(const char *path, const struct stat *st, int type,
     if (type == FTW_NS) /* gone meanwhile */
         return 0;
     assert_true(tree_count < MOST_FILES);
-    tree[tree_count++] =
-        format("%s %o %u %u %lld %.*s\n", path, st->st_mode, st->st_uid,
-               st->st_gid, (long long)st->st_size, (int)length, target);
+    tree[tree_count++] = format(
+        "%s %o %u %u %lld %.*s\n", path, st->st_mode, st->st_uid, st->st_gid,
+        type == FTW_D ? 0LL : (long long)st->st_size, (int)length, target);
     return 0;
 }
 
 /* The paths of all files below a directory, on its own file system, sorted,
- * each with mode, owner and size. */
+ * each with mode, owner and size; a directory's size would only hide the name
+ * of the file that is new in it. */
 static char *tree_of(const char *path)
 {
     size_t size = 1;

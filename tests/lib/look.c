@@ -4,6 +4,7 @@
 
 #include "apart.h"
 #include "harness.h"
+#include "network.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -90,6 +91,8 @@ void wait_until_gone(pid_t pid)
     }
     if (why_stopped())
         fail_msg("process %d did not end by itself: %s", pid, why_stopped());
+    if (has(NEW_NETWORK))
+        wait_for_dying_ports();
 }
 
 bool has_no_signal(const void *pid)

@@ -23,7 +23,8 @@ void wait_until(bool (*done)(const void *), const void *argument,
 /* Whether a process with this PID exists (and is no zombie). */
 bool exists(pid_t pid);
 
-/* Waits until it is gone, or fails the test when it is not after `patience`. */
+/* Waits until it is gone, or fails the test when it is not after `patience`.
+ * Waits for the ports of ended containers as well, see network.h. */
 void wait_until_gone(pid_t pid);
 
 /* For wait_until(): the process whose PID this is sleeps, and has no signal

@@ -96,6 +96,12 @@ static bool is_any_port_dying(void)
     return false;
 }
 
+void wait_for_dying_ports(void)
+{
+    for (int ms = 0; ms < WAIT_MS && is_any_port_dying(); ms += 5)
+        poll(NULL, 0, 5);
+}
+
 char *network_state(void)
 {
     static char script[] =
@@ -103,8 +109,7 @@ char *network_state(void)
         "ip -6 route show table all; nft list ruleset; cd /proc/sys/net;"
         "grep -rs . ipv4/ip_forward ipv4/conf ipv6/conf | sort";
 
-    for (int ms = 0; ms < WAIT_MS && is_any_port_dying(); ms += 5)
-        poll(NULL, 0, 5);
+    wait_for_dying_ports();
     struct result result =
         run_program(NULL, (char *const[]){"sh", "-c", script, NULL});
     assert_text(result.err, "");

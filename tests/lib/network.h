@@ -12,9 +12,12 @@
  * Returns false with errno if that fails. */
 bool enter_test_network(void);
 
-/* Links, addresses, routes, nft rules and sysctls of the namespace. The host
- * end of an ended container's veth pair goes some 20 ms after it: waits for
- * that first. */
+/* Waits until the kernel has removed the veth pairs of ended containers. That
+ * takes some 20 ms. Until then, a bridge with such a port is in use. */
+void wait_for_dying_ports(void);
+
+/* Links, addresses, routes, nft rules and sysctls of the namespace, after
+ * wait_for_dying_ports(). */
 char *network_state(void);
 
 #endif
