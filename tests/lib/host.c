@@ -113,6 +113,8 @@ void assert_host_unchanged(const char *before)
 
 void mend_host(void)
 {
+    if (has(NEW_NETWORK))
+        wait_for_dying_ports();
     if (has(NEW_CGROUPS))
         assert_status(run_quiet("true"), 0);
 }

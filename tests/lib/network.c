@@ -47,31 +47,47 @@ bool enter_test_network(void)
     return up;
 }
 
-/* Whether the network namespace that has this number here still has a process
- * or an open socket. */
-static bool is_namespace_alive(int number)
+/* The number that the network namespace of a process has here, -1 if it has
+ * none: see NETNSA_NSID in linux/net_namespace.h. */
+static int namespace_number(pid_t pid)
 {
     struct {
         struct nlmsghdr header;
         struct rtgenmsg message;
         struct nlattr attribute __attribute__((aligned(NLA_ALIGNTO)));
-        int number;
+        int pid;
     } request = {
         .header = {.nlmsg_len = sizeof(request),
                    .nlmsg_type = RTM_GETNSID,
                    .nlmsg_flags = NLM_F_REQUEST},
         .attribute = {.nla_len = sizeof(struct nlattr) + sizeof(int),
-                      .nla_type = NETNSA_NSID},
-        .number = number,
+                      .nla_type = NETNSA_PID},
+        .pid = pid,
     };
-    char answer[4096] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct {
+        struct nlmsghdr header;
+        struct rtgenmsg message;
+        struct nlattr attribute __attribute__((aligned(NLA_ALIGNTO)));
+        int number;
+        char rest[4096];
+    } answer;
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
     assert_return_code(fd, errno);
     assert_return_code(send(fd, &request, sizeof(request), 0), errno);
-    assert_return_code(recv(fd, answer, sizeof(answer), 0), errno);
+    assert_return_code(recv(fd, &answer, sizeof(answer), 0), errno);
     close(fd);
-    return ((struct nlmsghdr *)answer)->nlmsg_type == RTM_NEWNSID;
+    return answer.header.nlmsg_type == RTM_NEWNSID ? answer.number : -1;
+}
+
+/* Whether the network namespace that has this number here still has a process.
+ * After the last one, a closed socket can keep the namespace for a moment. */
+static bool is_namespace_alive(int number)
+{
+    for (pid_t *pid = processes_with(""); *pid; pid++)
+        if (namespace_number(*pid) == number)
+            return true;
+    return false;
 }
 
 /* Whether a container has ended whose veth pair the kernel has not removed. */
