@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Types the commands of the lessons and compares what is printed with what the
-# lessons show: tests/verbs/lessons.sh [README]...
+# lessons show: tests/verbs/lessons.sh [FILE]...
 #
 # What is typed: the lines that begin with "$ " in the console blocks, in a copy
 # of the tree, by root and so without sudo, in mount, UTS, IPC and network namespaces
@@ -14,7 +14,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" -eq 0 ] || { echo "lessons: needs root" >&2; exit 1; }
-[ $# -gt 0 ] || set -- stage*/README.md
+[ $# -gt 0 ] || set -- stage*/README.md stage*/ANSWERS.md
 if [ -z "${LESSONS_APART:-}" ]; then
     LESSONS_APART=1 exec unshare --mount --uts --ipc --net "$0" "$@"
 fi
