@@ -377,6 +377,9 @@ static void check_ignored(int number)
               "exit 42");
 
     kill(live.parent, number);
+    /* Of two pending signals, the parent would read the lower number first. */
+    wait_until(has_no_signal, &live.parent, "the parent has read the signal");
+    wait_until(has_no_signal, &live.container, "COMMAND has taken what came");
     kill(live.parent, SIGUSR1);
     struct result result = finish(&live);
     assert_status(result, 42);
