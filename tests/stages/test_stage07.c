@@ -1000,6 +1000,7 @@ static void a_failure_while_leaving_keeps_the_status(void **state)
     assert_contains(result.err,
                     "link " BRIDGE " exists and is not a bridge of ours");
     on_host("ip link set " BRIDGE " address 02:6d:69:6e:69:30");
+    network_state(); /* waits until the port has gone: it is not unplugged */
     assert_contains(inside("ping -c 1 -W 10 " GATEWAY), " 0% packet loss");
     assert_host_unchanged(before);
 }
