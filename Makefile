@@ -18,8 +18,10 @@ CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_moun
          keyctl chdir chroot mknod symlink kill waitpid execve
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
-# Link libmnl and the files that use it from stage 7 on only.
+# Link libnl and the files that use it from stage 7 on only.
 NETWORK := $(addprefix $(BUILD)/common/,lock.o netlink.o network.o)
+# gcc replaces = by the directory of --sysroot, if there is one.
+LIBNL   := -isystem =/usr/include/libnl3 -isystem /usr/include/libnl3
 COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
 PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage$(call two,$(n)))
@@ -87,17 +89,17 @@ endif
 # $(call hint,PROBLEM,COMMAND): prints both and fails.
 hint = { printf '%s\n  hint: %s\n' $(1) $(2) >&2; exit 1; }
 
-.PHONY: has-cmocka has-libmnl can-execute
+.PHONY: has-cmocka has-libnl can-execute
 has-cmocka: | $(SETUP)
 	@for name in stdarg stddef stdint setjmp cmocka; do \
 	    echo "#include <$$name.h>"; done | \
 	    $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 || \
 	    $(call hint,'cmocka.h not found: the tests need it','make setup test')
 
-has-libmnl: | $(SETUP)
-	@echo '#include <libmnl/libmnl.h>' | \
-	    $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 || \
-	    $(call hint,'libmnl.h not found: stage 7 needs it','make setup stage7')
+has-libnl: | $(SETUP)
+	@echo '#include <netlink/route/link.h>' | \
+	    $(CC) $(CPPFLAGS) $(LIBNL) -E - >/dev/null 2>&1 || \
+	    $(call hint,'libnl-route-3 not found: stage 7 needs it','make setup stage7')
 
 # /tmp and USB sticks are often mounted noexec.
 can-execute: | $(SETUP)
@@ -124,7 +126,8 @@ $(BUILD)/%.o: %.c Makefile | $(SETUP) can-execute
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $< || $(failed)
 
-$(NETWORK): | has-libmnl
+$(NETWORK): | has-libnl
+$(NETWORK): ALL_CFLAGS += $(LIBNL)
 
 $(BUILD)/libcommon.a: $(COMMON)
 	@rm -f $@
@@ -157,7 +160,7 @@ $$(BUILD)/earlier$(2).c: $$(EARLIER$(1)) Makefile | $$(SETUP)
 $$(BUILD)/stage$(2): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) $$(BUILD)/earlier$(2).o \
     $(if $(filter-out 1 2 3 4 5 6,$(1)),$$(NETWORK)) $$(BUILD)/libcommon.a
 	@echo "  LINK  $$@"
-	@$$(call LINK,$$(WRAP) $(if $(filter-out 1 2 3 4 5 6,$(1)),-lmnl)) || \
+	@$$(call LINK,$$(WRAP) $(if $(filter-out 1 2 3 4 5 6,$(1)),-lnl-route-3 -lnl-3)) || \
 	    $$(failed)
 
 .PHONY: stage$(1)

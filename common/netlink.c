@@ -9,20 +9,27 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <net/if.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
+#include <netlink/route/route.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The size of the messages that the kernel sends at most. */
+enum { MESSAGE_SIZE = 32768 };
 
 /* The kernel's limit for a bridge. */
 enum { MOST_PORTS = 1023 };
@@ -31,12 +38,8 @@ enum { MOST_PORTS = 1023 };
  * included beside <net/if.h>. */
 enum { OPERATIONAL = 6 };
 
-/* Holds one request, then the answer to it. */
-static char buffer[32768];
-
 /* 0x02 in the first byte marks a locally administered address. */
 static const unsigned char bridge_address[6] = {0x02, 'm', 'i', 'n', 'i', '0'};
-static unsigned int sequence;
 
 const char *address_text(uint32_t address)
 {
@@ -49,76 +52,78 @@ const char *address_text(uint32_t address)
     return text;
 }
 
-/* Begins a request in the buffer. */
-static struct nlmsghdr *new_request(int type, int flags)
+/* Functions of libnl return NULL or a negative number if memory runs out. */
+static void *not_null(void *object)
 {
-    struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+    if (!object)
+        fail(EXIT_SETUP, NULL, "netlink: out of memory");
+    return object;
+}
 
-    request->nlmsg_type = (uint16_t)type;
-    request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    request->nlmsg_seq = ++sequence;
+/* Begins a request with HEADER, which has SIZE bytes. */
+static struct nl_msg *new_request(int type, int flags, void *header,
+                                  size_t size)
+{
+    struct nl_msg *request = not_null(nlmsg_alloc_simple(type, flags));
+
+    nlmsg_append(request, header, size, NLMSG_ALIGNTO);
     return request;
 }
 
-/* Begins a request about the link NAME. */
-static struct nlmsghdr *link_request(int type, int flags, const char *name)
+/* libnl has fewer error numbers than the kernel. Keep the kernel's. */
+static int keep_error(struct sockaddr_nl *from, struct nlmsgerr *answer,
+                      void *error)
 {
-    struct nlmsghdr *request = new_request(type, flags | NLM_F_ACK);
-    struct ifinfomsg *info =
-        mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-
-    info->ifi_family = AF_UNSPEC;
-    mnl_attr_put_strz(request, IFLA_IFNAME, name);
-    return request;
+    (void)from;
+    *(int *)error = -answer->error;
+    return NL_STOP;
 }
 
-/* Sends the request and passes each message of the answer to CALLBACK. Returns
- * -1 with errno if the kernel refuses the request. Opens a new socket each
- * time, because a socket belongs to the network namespace it was opened in. */
-static int exchange(struct nlmsghdr *request, mnl_cb_t callback, void *data)
+/* Sends the request and frees it. Passes each message of the answer to
+ * CALLBACK. Returns false with errno if the kernel refuses the request. Opens a
+ * new socket each time, because a socket belongs to the network namespace it
+ * was opened in. */
+static bool exchange(struct nl_msg *request, nl_recvmsg_msg_cb_t callback,
+                     void *data)
 {
-    struct mnl_socket *sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    int result = MNL_CB_OK;
+    struct nl_sock *sock = not_null(nl_socket_alloc());
+    int error = 0;
 
-    if (!sock || mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) == -1)
+    if (nl_connect(sock, NETLINK_ROUTE) < 0 ||
+        nl_socket_set_msg_buf_size(sock, MESSAGE_SIZE) < 0)
         die("netlink");
-    unsigned int port = mnl_socket_get_portid(sock);
-    if (mnl_socket_sendto(sock, request, request->nlmsg_len) == -1)
-        result = -1;
-    while (result > MNL_CB_STOP) {
-        ssize_t n = mnl_socket_recvfrom(sock, buffer, sizeof(buffer));
-        result = n == -1 ? -1
-                         : mnl_cb_run(buffer, (size_t)n, sequence, port,
-                                      callback, data);
-    }
-    int error = errno;
-    mnl_socket_close(sock);
+    if (callback)
+        nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, callback, data);
+    nl_socket_modify_err_cb(sock, NL_CB_CUSTOM, keep_error, &error);
+    errno = 0;
+    int result = nl_send_auto(sock, not_null(request));
+    if (result >= 0)
+        result = nl_recvmsgs_default(sock);
+    if (result < 0 && error == 0)
+        error = result == -NLE_DUMP_INTR ? EINTR : errno;
+    nl_socket_free(sock);
+    nlmsg_free(request);
     errno = error;
-    return result;
+    return result >= 0;
 }
 
 /* Requests all addresses or routes. EINTR means that some changed during the
  * dump: repeat it. */
-static int dump_ipv4(int type, size_t header_size, mnl_cb_t callback,
-                     void *data)
+static void dump_ipv4(int type, size_t size, nl_recvmsg_msg_cb_t callback,
+                      void *data)
 {
-    int result;
+    struct rtmsg header = {.rtm_family = AF_INET};
 
-    do {
-        struct nlmsghdr *request = new_request(type, NLM_F_DUMP);
-        unsigned char *header =
-            mnl_nlmsg_put_extra_header(request, header_size);
-
-        header[0] = AF_INET;
-        result = exchange(request, callback, data);
-    } while (result == -1 && errno == EINTR);
-    return result;
+    while (
+        !exchange(new_request(type, NLM_F_DUMP, &header, size), callback, data))
+        if (errno != EINTR)
+            die("netlink dump");
 }
 
 /* Sends the request, narrates it as COMMAND and frees COMMAND. */
-static void perform(struct nlmsghdr *request, char *command)
+static void perform(struct nl_msg *request, char *command)
 {
-    if (exchange(request, NULL, NULL) == -1)
+    if (!exchange(request, NULL, NULL))
         die("netlink %s", command);
     narrate_note("%s", command);
     free(command);
@@ -126,50 +131,60 @@ static void perform(struct nlmsghdr *request, char *command)
 
 /* Returns the index of the link NAME. Dies if there is none. See
  * if_nametoindex(3). */
-static unsigned int link_index(const char *name)
+static int link_index(const char *name)
 {
     unsigned int index = if_nametoindex(name);
 
     if (index == 0)
         die("netlink %s", name);
-    return index;
+    return (int)index;
 }
 
-static int read_link_attribute(const struct nlattr *attribute, void *data)
+static struct rtnl_link *named(struct rtnl_link *link, const char *name)
 {
-    struct link *link = data;
-
-    switch (mnl_attr_get_type(attribute)) {
-    case IFLA_ADDRESS:
-        link->ours = memcmp(mnl_attr_get_payload(attribute), bridge_address,
-                            sizeof(bridge_address)) == 0;
-        break;
-    case IFLA_OPERSTATE:
-        link->active = mnl_attr_get_u8(attribute) == OPERATIONAL;
-        break;
-    case IFLA_LINK_NETNSID:
-        link->has_peer = true;
-        link->peer_namespace = (int)mnl_attr_get_u32(attribute);
-        break;
-    default:
-        break;
-    }
-    return MNL_CB_OK;
+    rtnl_link_set_name(not_null(link), name);
+    return link;
 }
 
-static int read_link(const struct nlmsghdr *message, void *data)
+/* Returns the request that makes LINK, or, with the flags 0, changes it. Frees
+ * LINK. */
+static struct nl_msg *link_request(struct rtnl_link *link, int flags)
 {
-    const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+    struct nl_msg *request = NULL;
+
+    rtnl_link_build_add_request(link, flags, &request);
+    rtnl_link_put(link);
+    return request;
+}
+
+static int read_link(struct nl_msg *message, void *data)
+{
+    struct nlmsghdr *header = nlmsg_hdr(message);
+    const struct ifinfomsg *info = nlmsg_data(header);
+    const struct nlattr *address =
+        nlmsg_find_attr(header, sizeof(*info), IFLA_ADDRESS);
+    const struct nlattr *state =
+        nlmsg_find_attr(header, sizeof(*info), IFLA_OPERSTATE);
+    const struct nlattr *peer =
+        nlmsg_find_attr(header, sizeof(*info), IFLA_LINK_NETNSID);
     struct link *link = data;
 
-    *link = (struct link){.index = (unsigned int)info->ifi_index,
-                          .up = info->ifi_flags & IFF_UP};
-    return mnl_attr_parse(message, sizeof(*info), read_link_attribute, link);
+    link->index = (unsigned int)info->ifi_index;
+    link->up = info->ifi_flags & IFF_UP;
+    link->active = state && nla_get_u8(state) == OPERATIONAL;
+    link->ours = address && nla_memcmp(address, bridge_address,
+                                       sizeof(bridge_address)) == 0;
+    link->has_peer = peer != NULL;
+    link->peer_namespace = peer ? nla_get_s32(peer) : -1;
+    return NL_OK;
 }
 
 bool get_link(const char *name, struct link *link)
 {
-    if (exchange(link_request(RTM_GETLINK, 0, name), read_link, link) != -1)
+    struct nl_msg *request = NULL;
+
+    rtnl_link_build_get_request(0, name, &request);
+    if (exchange(request, read_link, link))
         return true;
     if (errno != ENODEV)
         die("netlink get %s", name);
@@ -178,13 +193,14 @@ bool get_link(const char *name, struct link *link)
 
 bool leads_somewhere(const struct link *link)
 {
-    struct nlmsghdr *request = new_request(RTM_GETNSID, NLM_F_ACK);
+    struct rtgenmsg header = {.rtgen_family = AF_UNSPEC};
 
     if (!link->has_peer)
         return true;
-    mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
-    mnl_attr_put_u32(request, NETNSA_NSID, (uint32_t)link->peer_namespace);
-    if (exchange(request, NULL, NULL) != -1)
+    struct nl_msg *request =
+        new_request(RTM_GETNSID, 0, &header, sizeof(header));
+    nla_put_s32(request, NETNSA_NSID, link->peer_namespace);
+    if (exchange(request, NULL, NULL))
         return true;
     if (errno != ENOENT)
         die("netlink get namespace");
@@ -196,31 +212,32 @@ struct ports {
     struct link links[MOST_PORTS];
 };
 
-static int read_port(const struct nlmsghdr *message, void *data)
+static int read_port(struct nl_msg *message, void *data)
 {
     struct ports *ports = data;
 
     if (ports->count == MOST_PORTS)
-        return MNL_CB_OK;
+        return NL_OK;
     return read_link(message, &ports->links[ports->count++]);
 }
 
 bool has_live_port(const char *name, unsigned int except)
 {
     static struct ports ports;
-    unsigned int index = link_index(name);
-    int result;
+    struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
+    int index = link_index(name);
+    bool read;
 
     do {
-        struct nlmsghdr *request = new_request(RTM_GETLINK, NLM_F_DUMP);
+        struct nl_msg *request =
+            new_request(RTM_GETLINK, NLM_F_DUMP, &header, sizeof(header));
 
         ports.count = 0;
-        mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-        mnl_attr_put_u32(request, IFLA_MASTER, index);
-        mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        result = exchange(request, read_port, &ports);
-    } while (result == -1 && errno == EINTR); /* as in dump_ipv4() */
-    if (result == -1)
+        nla_put_s32(request, IFLA_MASTER, index);
+        nla_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        read = exchange(request, read_port, &ports);
+    } while (!read && errno == EINTR); /* as in dump_ipv4() */
+    if (!read)
         die("netlink get ports");
     for (size_t i = 0; i < ports.count; i++)
         if (ports.links[i].index != except && leads_somewhere(&ports.links[i]))
@@ -228,46 +245,47 @@ bool has_live_port(const char *name, unsigned int except)
     return false;
 }
 
+/* Returns ADDRESS for libnl. */
+static struct nl_addr *ipv4(uint32_t address, int prefix)
+{
+    uint32_t bytes = htonl(address);
+    struct nl_addr *new = not_null(nl_addr_build(AF_INET, &bytes, 4));
+
+    nl_addr_set_prefixlen(new, prefix);
+    return new;
+}
+
 void add_bridge(const char *name)
 {
-    struct nlmsghdr *request =
-        link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
-    struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
+    struct rtnl_link *bridge = named(rtnl_link_alloc(), name);
+    struct nl_addr *address =
+        not_null(nl_addr_build(AF_LLC, bridge_address, sizeof(bridge_address)));
 
     /* Set an address: otherwise the bridge takes that of a port, and changes it
      * whenever a port comes or goes. */
-    mnl_attr_put(request, IFLA_ADDRESS, sizeof(bridge_address), bridge_address);
-    header->ifi_flags = header->ifi_change = IFF_UP;
-    struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
-    mnl_attr_put_strz(request, IFLA_INFO_KIND, "bridge");
-    mnl_attr_nest_end(request, info);
-    perform(request, xasprintf("ip link add %s up type bridge", name));
+    rtnl_link_set_addr(bridge, address);
+    nl_addr_put(address);
+    rtnl_link_set_type(bridge, "bridge");
+    rtnl_link_set_flags(bridge, IFF_UP);
+    perform(link_request(bridge, NLM_F_CREATE | NLM_F_EXCL),
+            xasprintf("ip link add %s up type bridge", name));
 }
 
 unsigned int add_veth(const char *master, const char *name, const char *peer,
                       pid_t pid)
 {
-    struct nlmsghdr *request =
-        link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
-    struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
+    struct rtnl_link *veth = named(rtnl_link_veth_alloc(), name);
+    struct rtnl_link *end = named(rtnl_link_veth_get_peer(veth), peer);
 
-    header->ifi_flags = header->ifi_change = IFF_UP;
-    mnl_attr_put_u32(request, IFLA_MASTER, link_index(master));
-    struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
-    mnl_attr_put_strz(request, IFLA_INFO_KIND, "veth");
-    struct nlattr *data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
-    struct nlattr *end = mnl_attr_nest_start(request, VETH_INFO_PEER);
-    mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-    mnl_attr_put_strz(request, IFLA_IFNAME, peer);
-    mnl_attr_put_u32(request, IFLA_NET_NS_PID, (uint32_t)pid);
-    mnl_attr_nest_end(request, end);
-    mnl_attr_nest_end(request, data);
-    mnl_attr_nest_end(request, info);
+    rtnl_link_set_master(veth, link_index(master));
+    rtnl_link_set_flags(veth, IFF_UP);
+    rtnl_link_set_ns_pid(end, pid);
+    rtnl_link_put(end);
     char *command =
         xasprintf("ip link add %s master %s up type veth peer name %s "
                   "netns %d",
                   name, master, peer, pid);
-    if (exchange(request, NULL, NULL) != -1)
+    if (exchange(link_request(veth, NLM_F_CREATE | NLM_F_EXCL), NULL, NULL))
         narrate_note("%s", command);
     else if (errno != ESRCH) /* PID has ended; the container said why */
         die("netlink %s", command);
@@ -277,22 +295,21 @@ unsigned int add_veth(const char *master, const char *name, const char *peer,
 
 void remove_from_bridge(const char *name)
 {
-    struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
+    struct rtnl_link *port = named(rtnl_link_alloc(), name);
 
-    mnl_attr_put_u32(request, IFLA_MASTER, 0);
-    if (exchange(request, NULL, NULL) != -1)
+    rtnl_link_set_master(port, 0);
+    if (exchange(link_request(port, 0), NULL, NULL))
         narrate_note("ip link set %s nomaster", name);
     else if (errno != ENODEV)
         die("netlink ip link set %s nomaster", name);
 }
 
-static struct nlmsghdr *up_request(const char *name)
+static struct nl_msg *up_request(const char *name)
 {
-    struct nlmsghdr *request = link_request(RTM_NEWLINK, 0, name);
-    struct ifinfomsg *header = mnl_nlmsg_get_payload(request);
+    struct rtnl_link *link = named(rtnl_link_alloc(), name);
 
-    header->ifi_flags = header->ifi_change = IFF_UP;
-    return request;
+    rtnl_link_set_flags(link, IFF_UP);
+    return link_request(link, 0);
 }
 
 void set_link_up(const char *name)
@@ -309,15 +326,15 @@ void set_link_up_in(pid_t pid, const char *name)
 
     if (own == -1 || other == -1)
         die("setns %d", pid);
-    int result = setns(other, CLONE_NEWNET);
-    if (result == 0) {
-        result = exchange(up_request(name), NULL, NULL);
+    bool done = setns(other, CLONE_NEWNET) == 0;
+    if (done) {
+        done = exchange(up_request(name), NULL, NULL);
         int error = errno;
         if (setns(own, CLONE_NEWNET) == -1)
             die("setns /proc/self/ns/net");
         errno = error;
     }
-    if (result != -1)
+    if (done)
         narrate_note("%s", command);
     else if (errno != ESRCH)
         die("netlink %s", command);
@@ -344,24 +361,28 @@ void wait_for_bridge(const char *bridge, const char *port)
 
 void delete_link(const char *name)
 {
-    perform(link_request(RTM_DELLINK, 0, name),
-            xasprintf("ip link delete %s", name));
+    struct rtnl_link *link = named(rtnl_link_alloc(), name);
+    struct nl_msg *request = NULL;
+
+    rtnl_link_build_delete_request(link, &request);
+    rtnl_link_put(link);
+    perform(request, xasprintf("ip link delete %s", name));
 }
 
 void add_address(const char *name, uint32_t address, int prefix)
 {
-    struct nlmsghdr *request =
-        new_request(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
-    struct ifaddrmsg *header =
-        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
-    uint32_t broadcast = address | (UINT32_MAX >> prefix);
+    struct rtnl_addr *new = not_null(rtnl_addr_alloc());
+    struct nl_addr *local = ipv4(address, prefix);
+    struct nl_addr *broadcast = ipv4(address | (UINT32_MAX >> prefix), 32);
+    struct nl_msg *request = NULL;
 
-    header->ifa_family = AF_INET;
-    header->ifa_prefixlen = (uint8_t)prefix;
-    header->ifa_index = link_index(name);
-    mnl_attr_put_u32(request, IFA_LOCAL, htonl(address));
-    mnl_attr_put_u32(request, IFA_ADDRESS, htonl(address));
-    mnl_attr_put_u32(request, IFA_BROADCAST, htonl(broadcast));
+    rtnl_addr_set_ifindex(new, link_index(name));
+    rtnl_addr_set_local(new, local);
+    rtnl_addr_set_broadcast(new, broadcast);
+    rtnl_addr_build_add_request(new, NLM_F_EXCL, &request);
+    rtnl_addr_put(new);
+    nl_addr_put(local);
+    nl_addr_put(broadcast);
     perform(request, xasprintf("ip address add %s/%d dev %s",
                                address_text(address), prefix, name));
 }
@@ -371,22 +392,17 @@ struct found {
     void *data;
 };
 
-static int read_address_attribute(const struct nlattr *attribute, void *data)
+static int read_address(struct nl_msg *message, void *data)
 {
-    if (mnl_attr_get_type(attribute) == IFA_LOCAL)
-        *(uint32_t *)data = ntohl(mnl_attr_get_u32(attribute));
-    return MNL_CB_OK;
-}
-
-static int read_address(const struct nlmsghdr *message, void *data)
-{
-    const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+    struct nlmsghdr *header = nlmsg_hdr(message);
+    const struct ifaddrmsg *info = nlmsg_data(header);
+    const struct nlattr *local =
+        nlmsg_find_attr(header, sizeof(*info), IFA_LOCAL);
     const struct found *found = data;
-    uint32_t address = 0;
 
-    mnl_attr_parse(message, sizeof(*header), read_address_attribute, &address);
-    found->call(header->ifa_index, address, found->data);
-    return MNL_CB_OK;
+    if (local)
+        found->call(info->ifa_index, ntohl(nla_get_u32(local)), found->data);
+    return NL_OK;
 }
 
 void for_each_address(void (*call)(unsigned int index, uint32_t address,
@@ -395,24 +411,24 @@ void for_each_address(void (*call)(unsigned int index, uint32_t address,
 {
     struct found found = {.call = call, .data = data};
 
-    if (dump_ipv4(RTM_GETADDR, sizeof(struct ifaddrmsg), read_address,
-                  &found) == -1)
-        die("netlink addresses");
+    dump_ipv4(RTM_GETADDR, sizeof(struct ifaddrmsg), read_address, &found);
 }
 
 void add_default_route(uint32_t gateway)
 {
-    struct nlmsghdr *request =
-        new_request(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
-    struct rtmsg *header =
-        mnl_nlmsg_put_extra_header(request, sizeof(struct rtmsg));
+    struct rtnl_route *route = not_null(rtnl_route_alloc());
+    struct rtnl_nexthop *hop = not_null(rtnl_route_nh_alloc());
+    struct nl_addr *everywhere = ipv4(0, 0), *via = ipv4(gateway, 32);
+    struct nl_msg *request = NULL;
 
-    header->rtm_family = AF_INET;
-    header->rtm_table = RT_TABLE_MAIN;
-    header->rtm_protocol = RTPROT_BOOT;
-    header->rtm_scope = RT_SCOPE_UNIVERSE;
-    header->rtm_type = RTN_UNICAST;
-    mnl_attr_put_u32(request, RTA_GATEWAY, htonl(gateway));
+    rtnl_route_nh_set_gateway(hop, via);
+    rtnl_route_add_nexthop(route, hop);
+    rtnl_route_set_dst(route, everywhere);
+    rtnl_route_set_protocol(route, RTPROT_BOOT);
+    rtnl_route_build_add_request(route, NLM_F_EXCL, &request);
+    rtnl_route_put(route);
+    nl_addr_put(everywhere);
+    nl_addr_put(via);
     perform(request,
             xasprintf("ip route add default via %s", address_text(gateway)));
 }
@@ -420,33 +436,27 @@ void add_default_route(uint32_t gateway)
 struct subnet {
     uint32_t address;
     int prefix;
-    int route_prefix; /* of the route that is being compared */
     bool in_use;
 };
 
-static int compare_destination(const struct nlattr *attribute, void *data)
+static int compare_route(struct nl_msg *message, void *data)
 {
+    struct nlmsghdr *header = nlmsg_hdr(message);
+    const struct rtmsg *route = nlmsg_data(header);
+    const struct nlattr *destination =
+        nlmsg_find_attr(header, sizeof(*route), RTA_DST);
     struct subnet *subnet = data;
 
     /* A prefix below 8 bits is a default route, or half of one as VPNs set. */
-    if (mnl_attr_get_type(attribute) != RTA_DST || subnet->route_prefix < 8)
-        return MNL_CB_OK;
+    if (!destination || route->rtm_dst_len < 8)
+        return NL_OK;
     /* Two subnets overlap if they are equal in the shorter prefix. */
-    int bits = subnet->route_prefix < subnet->prefix ? subnet->route_prefix
-                                                     : subnet->prefix;
-    uint32_t other = ntohl(mnl_attr_get_u32(attribute));
+    int bits = route->rtm_dst_len < subnet->prefix ? route->rtm_dst_len
+                                                   : subnet->prefix;
+    uint32_t other = ntohl(nla_get_u32(destination));
     if ((other ^ subnet->address) >> (32 - bits) == 0)
         subnet->in_use = true;
-    return MNL_CB_OK;
-}
-
-static int compare_route(const struct nlmsghdr *message, void *data)
-{
-    const struct rtmsg *route = mnl_nlmsg_get_payload(message);
-    struct subnet *subnet = data;
-
-    subnet->route_prefix = route->rtm_dst_len;
-    return mnl_attr_parse(message, sizeof(*route), compare_destination, data);
+    return NL_OK;
 }
 
 bool is_subnet_in_use(uint32_t address, int prefix)
@@ -455,8 +465,6 @@ bool is_subnet_in_use(uint32_t address, int prefix)
 
     /* Compare the routes of all tables. The table local has the addresses of
      * the host. */
-    if (dump_ipv4(RTM_GETROUTE, sizeof(struct rtmsg), compare_route, &subnet) ==
-        -1)
-        die("netlink routes");
+    dump_ipv4(RTM_GETROUTE, sizeof(struct rtmsg), compare_route, &subnet);
     return subnet.in_use;
 }

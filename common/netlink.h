@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Makes and reads links, addresses and routes of the network namespace that
- * this process is in, by rtnetlink(7) messages built with libmnl. Each function
- * sends one request and dies if the kernel refuses it. Each change is narrated
- * as the equivalent ip(8) command, because the messages are not readable.
- * Addresses are IPv4, in host byte order.
+ * this process is in, by rtnetlink(7) messages built with libnl-route-3. Each
+ * function sends one request and dies if the kernel refuses it. Each change is
+ * narrated as the equivalent ip(8) command, because the messages are not
+ * readable. Addresses are IPv4, in host byte order.
  */
 #ifndef COMMON_NETLINK_H
 #define COMMON_NETLINK_H

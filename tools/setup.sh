@@ -45,8 +45,8 @@ need_for_building() {
 }
 
 need_for_network() {
-    need "$has_header libmnl/libmnl.h" \
-        libmnl-dev libmnl-devel libmnl libmnl-dev
+    need "$has_header netlink/route/link.h -isystem /usr/include/libnl3" \
+        libnl-route-3-dev libnl3-devel libnl "libnl3-dev libnl3-static"
     need "PATH=$PATH:/usr/sbin:/sbin command -v nft" \
         nftables nftables nftables nftables
 }

@@ -65,7 +65,7 @@ static const struct {
     CALL(pivot_root),    CALL(ppoll),          CALL(prctl),
     CALL(pread64),       CALL(read),           CALL(readlinkat),
     CALL(recvfrom),      CALL(recvmsg),        CALL(removexattr),
-    CALL(rt_sigaction),  CALL(rt_sigprocmask), CALL(sendto),
+    CALL(rt_sigaction),  CALL(rt_sigprocmask), CALL(sendmsg),
     CALL(setdomainname), CALL(setgroups),      CALL(sethostname),
     CALL(setsid),        CALL(setxattr),       CALL(signalfd4),
     CALL(socket),        CALL(socketpair),     CALL(symlinkat),

@@ -64,7 +64,7 @@ static const struct {
     {"read", {EIO}},
     {"recvmsg", {ENOBUFS, ENOMEM}},
     {"rmdir", {EBUSY}},
-    {"sendto", {ENOBUFS, EPERM}},
+    {"sendmsg", {ENOBUFS, EPERM}},
     {"setdomainname", {EPERM}},
     {"setgroups", {EPERM, ENOMEM}},
     {"sethostname", {EPERM}},

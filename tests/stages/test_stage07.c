@@ -500,7 +500,7 @@ static void a_bridge_without_a_free_port_has_its_hint(void **state)
 {
     (void)state;
     assert_message(
-        run_failing("sendto:error=EXFULL:when=1", false, WORDS("-q", "true")),
+        run_failing("sendmsg:error=EXFULL:when=1", false, WORDS("-q", "true")),
         "Exchange full", "1023 ports");
 }
 
@@ -1374,9 +1374,9 @@ static void a_foreign_link_of_our_name_is_refused_and_untouched(void **state)
 /* netlink, sockets and locks; nft(8) is a process of its own. */
 static void a_failure_of_any_call_leaves_no_network(void **state)
 {
-    static const char *const calls[] = {"sendto", "recvmsg", "bind",
-                                        "setns",  "pipe2",   NULL};
-    static const char *const inner[] = {"sendto", NULL};
+    static const char *const calls[] = {"sendmsg", "recvmsg", "bind",
+                                        "setns",   "pipe2",   NULL};
+    static const char *const inner[] = {"sendmsg", NULL};
 
     (void)state;
     assert_true(fail_each_call(calls, WORDS(NULL)) >= 10);
@@ -1395,7 +1395,7 @@ static void an_error_while_leaving_keeps_the_status(void **state)
     (void)state;
     for (int n = 1;; n++) {
         struct result result =
-            run_failing(format("sendto:error=EIO:when=%d", n), false,
+            run_failing(format("sendmsg:error=EIO:when=%d", n), false,
                         WORDS("-q", "sh", "-c", "echo run; exit 7"));
         if (!*result.out) {
             assert_status(result, 125);
@@ -1413,7 +1413,7 @@ static void an_error_while_leaving_keeps_the_status(void **state)
  * other: the next run finds a network that is made or removed by half. */
 static void a_parent_killed_at_any_request_is_mended(void **state)
 {
-    static const char *const calls[] = {"sendto", "wait4"};
+    static const char *const calls[] = {"sendmsg", "wait4"};
 
     (void)state;
     char *before = host_state();

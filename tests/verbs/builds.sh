@@ -85,7 +85,7 @@ optimized() {
     done
 }
 
-# The C library of Alpine. There is no libmnl for it outside of Alpine.
+# The C library of Alpine. There is no libnl for it outside of Alpine.
 musl() {
     if make_stages musl "$plain" CC=musl-gcc; then
         run_tests musl "$plain" tests/lib/run.sh

@@ -191,7 +191,7 @@ static void a_good_machine_has_a_line_for_everything(void **state)
                "as root\n"
                "fine  compiler: cc 12.2\n"
                "fine  static libc: found\n"
-               "fine  libmnl: found\n"
+               "fine  libnl-route-3: found\n"
                "fine  cmocka: found\n"
                "fine  busybox: static, and for this architecture\n"
                "fine  strace: found\n"
@@ -602,12 +602,12 @@ static void without_make_it_says_how_to_install_it(void **state)
            "No stage will run; stage 1 needs: make.");
 }
 
-static void without_libmnl_stages_1_to_6_run(void **state)
+static void without_libnl_stages_1_to_6_run(void **state)
 {
     (void)state;
-    absent = "libmnl.h";
-    expect("FIX   libmnl: not found: make setup stage7\n",
-           "Stages 1 to 6 will run; stage 7 needs: libmnl.");
+    absent = "route/link.h";
+    expect("FIX   libnl-route-3: not found: make setup stage7\n",
+           "Stages 1 to 6 will run; stage 7 needs: libnl-route-3.");
 }
 
 static void what_only_the_tests_need_stops_no_stage(void **state)
@@ -685,7 +685,7 @@ static void a_busybox_of_another_architecture_is_seen(void **state)
 static void the_first_stage_that_lacks_something_is_named(void **state)
 {
     (void)state;
-    absent = "libmnl.h";
+    absent = "route/link.h";
     busybox = "/no/such/busybox";
     set("/proc/sys/kernel/osrelease", "5.4.0\n");
     lose("/proc/self/ns/cgroup");
@@ -804,7 +804,7 @@ static const struct CMUnitTest tests[] = {
     ON_MACHINE(without_nft_there_is_no_nat),
     ON_MACHINE(without_a_compiler_nothing_runs),
     ON_MACHINE(without_make_it_says_how_to_install_it),
-    ON_MACHINE(without_libmnl_stages_1_to_6_run),
+    ON_MACHINE(without_libnl_stages_1_to_6_run),
     ON_MACHINE(what_only_the_tests_need_stops_no_stage),
     ON_MACHINE(without_a_static_libc_strace_shows_more),
     ON_MACHINE(qemu_is_only_noted),

@@ -91,12 +91,12 @@ static void without_cmocka_the_message_says_what_to_type(void **state)
             "  hint: make setup test\n");
 }
 
-static void without_libmnl_the_message_says_what_to_type(void **state)
+static void without_libnl_the_message_says_what_to_type(void **state)
 {
     (void)state;
     shell("rm build/common/net*.o");
-    refused(format("stage7 CC='%s'", compiler_without("libmnl")),
-            "libmnl.h not found: stage 7 needs it\n",
+    refused(format("stage7 CC='%s'", compiler_without("netlink")),
+            "libnl-route-3 not found: stage 7 needs it\n",
             "  hint: make setup stage7\n");
     assert_status(shell("make -s stage6"), 0);
 }
@@ -202,7 +202,7 @@ int main(int argc, char *argv[])
         IN_COPY(the_tests_of_a_stage_need_no_later_stage),
         IN_COPY(a_later_stage_may_be_broken),
         IN_COPY(without_cmocka_the_message_says_what_to_type),
-        IN_COPY(without_libmnl_the_message_says_what_to_type),
+        IN_COPY(without_libnl_the_message_says_what_to_type),
         IN_COPY(without_a_compiler_the_message_says_what_to_type),
         IN_COPY(a_stage_that_is_not_there_is_named),
         IN_COPY(run_before_a_build_says_what_to_type),

@@ -29,7 +29,7 @@ modules="virtio_pci virtio_console 9pnet_virtio 9p overlay veth bridge
 # The packages of the foreign system: a shell, and the programs that tests run.
 foreign_packages="busybox-static bash coreutils findutils grep sed mawk
     diffutils dash procps util-linux mount hostname strace iproute2 nftables make
-    libcmocka-dev libmnl-dev libc6-dev linux-image-arm64"
+    libcmocka-dev libnl-route-3-dev libc6-dev linux-image-arm64"
 
 has() {
     command -v "$1" >/dev/null
