@@ -417,9 +417,9 @@ static void ctrl_c_arrives_once_in_a_command_with_handler(void **state)
 {
     (void)state;
     on_terminal("sh", "-c",
-                "n=0; trap 'n=$((n+1)); echo got $n' INT; trap 'end=1' USR1; "
-                "sleep 1000 & echo asleep; while [ -z \"$end\" ]; do "
-                "wait $!; done; kill $!; exit $n");
+                "n=0; trap 'n=$((n+1)); echo got $n' INT; "
+                "trap 'kill $!; exit $n' USR1; "
+                "sleep 1000 & echo asleep; while :; do wait $!; done");
     expect("asleep");
     wait_until(is_raw, NULL, "keys are the container's");
     type(CONTROL('C'));

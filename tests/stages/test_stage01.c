@@ -327,13 +327,14 @@ static bool was_too_slow(struct result result, long long since)
 static void check_forwarding(int number, const char *name)
 {
     bool usr1 = number == SIGUSR1;
+    /* The trap ends the shell, and not a variable that the loop reads: a signal
+     * between the reading and wait would be seen too late. */
     char *const args[] = {
         "sh", "-c",
         format("for s in INT TERM HUP QUIT ALRM XCPU USR1 USR2; do trap \"echo "
                "$s\" $s; "
-               "done; trap 'end=1' %s; sleep 1000 & echo ready; "
-               "while [ -z \"$end\" ]; do wait $!; done; kill $!; echo end; "
-               "exit 42",
+               "done; trap 'kill $!; echo end; exit 42' %s; sleep 1000 & "
+               "echo ready; while :; do wait $!; done",
                usr1 ? "USR2" : "USR1"),
         NULL};
     struct result result;
@@ -372,9 +373,8 @@ static void check_ignored(int number)
 {
     struct live live =
         start("sh", "-c",
-              "trap 'echo got it' HUP PIPE; trap 'end=1' USR1; sleep 1000 & "
-              "echo ready; while [ -z \"$end\" ]; do wait $!; done; kill $!; "
-              "exit 42");
+              "trap 'echo got it' HUP PIPE; trap 'kill $!; exit 42' USR1; "
+              "sleep 1000 & echo ready; while :; do wait $!; done");
 
     kill(live.parent, number);
     /* Of two pending signals, the parent would read the lower number first. */
