@@ -100,7 +100,7 @@ struct cgroup *find_cgroups(void)
     int count = 0;
 
     if (!text || !mounts)
-        die("open /proc/self/cgroup and mounts");
+        die("open", "/proc/self/cgroup and mounts");
     for (char *line = strtok_r(text, "\n", &next); line && count < 64;
          line = strtok_r(NULL, "\n", &next))
         if ((known[count] = read_hierarchy(line)))
@@ -272,14 +272,14 @@ static void make_directory(struct cgroup *c)
             (mkdir(c->parent, 0755) == 0 || errno == EEXIST))
             continue;
         if (errno != EEXIST && errno != EAGAIN)
-            die("cgroup %s", path);
+            die("cgroup", "%s", path);
         free(path);
         path = xasprintf("%s/%d.%d", c->parent, getpid(), n++);
     }
     c->directory = path;
     c->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->fd == -1)
-        die("cgroup %s", path);
+        die("cgroup", "%s", path);
 }
 
 /* Version 2: enables CONTROLLER for the cgroups in DIRECTORY. Write even if it
@@ -290,7 +290,7 @@ static void enable_controller(const char *directory, const char *controller)
     char *plus = xasprintf("+%s", controller);
 
     if (!write_in(directory, "cgroup.subtree_control", plus))
-        die("cgroup %s: enable %s", directory, controller);
+        die("cgroup", "%s: enable %s", directory, controller);
     free(plus);
 }
 
@@ -340,7 +340,7 @@ void write_limit(const struct cgroup *cgroup, const struct limit *limit,
                          : xstrdup(text);
     bool written = write_in(cgroup->directory, file, whole);
     if (!written && errno != ENOENT)
-        die("cgroup %s/%s", cgroup->directory, file);
+        die("cgroup", "%s/%s", cgroup->directory, file);
     if (!written && !limit->optional)
         fail(EXIT_SETUP,
              "this kernel lacks that limit; cpu needs CONFIG_CFS_BANDWIDTH",
@@ -352,7 +352,7 @@ void write_cgroup(const struct cgroup *cgroup, const char *file,
                   const char *text)
 {
     if (!write_in(cgroup->directory, file, text))
-        die("cgroup %s/%s", cgroup->directory, file);
+        die("cgroup", "%s/%s", cgroup->directory, file);
 }
 
 const char *cgroup_mount_point(const struct cgroup *all,

@@ -49,7 +49,7 @@ static void hold_signals(void)
             callers.sa_handler == SIG_IGN)
             sigdelset(&held, number);
     if (sigprocmask(SIG_SETMASK, &held, NULL) == -1)
-        die("sigprocmask");
+        die("sigprocmask", NULL);
 }
 
 /* Kills the container before the parent exits, so that its cgroup is empty and
@@ -67,7 +67,7 @@ struct container *prepare_container(int stage, int argc, char *argv[])
 {
     prepared.options = parse_options(stage, argc, argv);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, prepared.channel))
-        die("socketpair");
+        die("socketpair", NULL);
     if (prepared.channel[0] <= STDERR_FILENO)
         fail(EXIT_SETUP, "redirect with </dev/null instead of <&-",
              "standard input, output and error must be open");
@@ -92,7 +92,7 @@ void wait_for_parent(struct container *container)
 
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-        die("sigprocmask");
+        die("sigprocmask", NULL);
     /* Close the container's copy of the parent's end. The parent then holds the
      * only one, and its death means end of file. A parent that died after it
      * had sent the byte leaves end of file behind the byte, so poll for it. */
@@ -100,7 +100,7 @@ void wait_for_parent(struct container *container)
     ssize_t n = read(container->channel[0], &byte, 1);
     int ended = n == 1 ? poll(&end, 1, 0) : 1;
     if (n == -1 || ended == -1)
-        die("wait for the parent");
+        die("wait", "for the parent");
     if (ended)
         _exit(EXIT_SETUP);
     narrate_held();
@@ -117,7 +117,7 @@ void reset_signals(void)
         if (syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8) ==
                 -1 &&
             errno != EINVAL)
-            die("rt_sigaction %d", number);
+            die("rt_sigaction", "%d", number);
 }
 
 unsigned int keep_channel(struct container *container)
@@ -126,7 +126,7 @@ unsigned int keep_channel(struct container *container)
 
     if (container->channel[0] != kept &&
         dup3(container->channel[0], kept, O_CLOEXEC) == -1)
-        die("dup3");
+        die("dup3", NULL);
     return (unsigned int)(container->channel[0] = kept);
 }
 
@@ -138,7 +138,7 @@ bool open_terminal(const struct container *container)
 void release_container(const struct container *container)
 {
     if (write(container->channel[1], "", 1) != 1)
-        die("write to the container's socket");
+        die("write", "to the container's socket");
 }
 
 /* Returns the mask in line NAME of a /proc/PID/status: bit N-1 is signal N. */
@@ -295,12 +295,12 @@ static bool take_signal(int signals, int *status)
     case SIGCHLD:
         if (waitid(P_PID, (id_t)prepared.pid, &ended,
                    WEXITED | WNOHANG | WNOWAIT) == -1)
-            die("waitid %d", prepared.pid);
+            die("waitid", "%d", prepared.pid);
         if (ended.si_pid == 0)
             return false;
         drain_terminal(signals);
         if (waitpid(prepared.pid, status, WNOHANG) == -1)
-            die("waitpid %d", prepared.pid);
+            die("waitpid", "%d", prepared.pid);
         return true;
     case SIGTSTP:
         stop(getpid());
@@ -340,7 +340,7 @@ int wait_for_container(struct container *container)
         {.fd = prepared.channel[1], .events = POLLIN}};
 
     if (signals == -1)
-        die("signalfd");
+        die("signalfd", NULL);
     do {
         relay_terminal(fds + 2, judge_key);
         if (deadline && now_ms() >= deadline) {

@@ -18,18 +18,21 @@ void (*undo_at_failure)(void);
 
 /* Prints a message by one write(2), so that two processes never share a line.
  * Skips a message equal to the last one: a call that fails in the set-up may
- * fail again in the cleaning up. */
-static void print_message(const char *format, va_list args, const char *reason,
-                          const char *hint)
-    __attribute__((format(printf, 1, 0)));
+ * fail again in the cleaning up. CALL, FORMAT, REASON and HINT may be NULL. */
+static void print_message(const char *call, const char *format, va_list args,
+                          const char *reason, const char *hint)
+    __attribute__((format(printf, 2, 0)));
 
-static void print_message(const char *format, va_list args, const char *reason,
-                          const char *hint)
+static void print_message(const char *call, const char *format, va_list args,
+                          const char *reason, const char *hint)
 {
     static char last[1024];
     char what[sizeof(last)];
+    int length = snprintf(what, sizeof(what), "%s%s", call ? call : "",
+                          call && format ? " " : "");
 
-    vsnprintf(what, sizeof(what), format, args);
+    if (format)
+        vsnprintf(what + length, sizeof(what) - (size_t)length, format, args);
     if (strcmp(what, last) == 0)
         return;
     memcpy(last, what, sizeof(last));
@@ -47,18 +50,15 @@ static _Noreturn void end(int status)
     exit(command_status == -1 ? status : command_status);
 }
 
-void die(const char *format, ...)
+void die(const char *call, const char *object, ...)
 {
     int error = errno;
-    char call[32];
     va_list args;
 
-    /* The call is the first word: "mount" of "mount %s". */
-    snprintf(call, sizeof(call), "%.*s", (int)strcspn(format, " :"), format);
-    va_start(args, format);
+    va_start(args, object);
     if (before_message)
         before_message();
-    print_message(format, args, strerror(error), hint_for(call, error));
+    print_message(call, object, args, strerror(error), hint_for(call, error));
     va_end(args);
     end(EXIT_SETUP);
 }
@@ -70,7 +70,7 @@ void fail(int status, const char *hint, const char *format, ...)
     va_start(args, format);
     if (before_message)
         before_message();
-    print_message(format, args, NULL, hint);
+    print_message(NULL, format, args, NULL, hint);
     va_end(args);
     end(status);
 }
@@ -80,6 +80,6 @@ void warn(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    print_message(format, args, NULL, NULL);
+    print_message(NULL, format, args, NULL, NULL);
     va_end(args);
 }

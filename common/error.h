@@ -34,15 +34,16 @@ extern int command_status;
 extern void (*before_message)(void);  /* keeps errno; in both processes */
 extern void (*undo_at_failure)(void); /* before exit(3); only in the parent */
 
-/* Prints "stage02: MESSAGE: strerror(errno)" and the hint for this call and
- * errno, if hints.c has one, and ends the process with status 125. The first
- * word of MESSAGE is the call or option that failed, the rest is its object.
- * In the container, ends the process by _exit(2): the child of clone(2) has
- * copies of its parent's exit handlers and must not run them. See errno(3). */
-void die(const char *format, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
+/* Prints "stage02: CALL OBJECT: strerror(errno)" and the hint for this call and
+ * errno, if hints.c has one, and ends the process with status 125. CALL is the
+ * failed call or option; OBJECT, a printf format or NULL, what it was about. In
+ * the container, ends the process by _exit(2): the child of clone(2) has copies
+ * of its parent's exit handlers and must not run them. See errno(3). */
+void die(const char *call, const char *object, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
 
-/* The same, with STATUS and HINT (NULL: none) given, and without errno. */
+/* Prints "stage02: MESSAGE" and HINT (NULL: none), and ends the process as
+ * die() does, with STATUS. */
 void fail(int status, const char *hint, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 

@@ -44,7 +44,7 @@ static char *usable_servers(const char *path)
     bool usable = false, reachable;
 
     if (!text && errno != ENOENT)
-        die("read %s", path);
+        die("read", "%s", path);
     if (!text)
         return NULL;
     for (const char *line = text, *next; *line; line = next) {
@@ -72,7 +72,7 @@ static char *resolv_conf_text(bool own_network)
                              : read_file("/etc/resolv.conf");
 
     if (!text && !own_network && errno != ENOENT)
-        die("read /etc/resolv.conf");
+        die("read", "/etc/resolv.conf");
     if (!text && !own_network)
         return xstrdup("");
     if (!text)
@@ -113,14 +113,14 @@ void replace_environment(const struct options *options)
     char *term = isatty(STDIN_FILENO) ? getenv("TERM") : NULL;
 
     if (clearenv() != 0)
-        die("clearenv");
+        die("clearenv", NULL);
     for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
         if (setenv(variables[i][0], variables[i][1], 1) == -1)
-            die("setenv %s", variables[i][0]);
+            die("setenv", "%s", variables[i][0]);
     if (setenv("HOSTNAME", options->hostname, 1) == -1 ||
         (term && setenv("TERM", term, 1) == -1))
-        die("setenv");
+        die("setenv", NULL);
     for (size_t i = 0; i < options->env_count; i++)
         if (putenv(options->env[i]) != 0)
-            die("putenv %s", options->env[i]);
+            die("putenv", "%s", options->env[i]);
 }

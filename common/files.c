@@ -53,11 +53,11 @@ void write_file(const char *path, const char *text)
     size_t left = strlen(text);
 
     if (fd == -1)
-        die("open %s", path);
+        die("open", "%s", path);
     while (left > 0) {
         ssize_t n = write(fd, text, left);
         if (n == -1)
-            die("write %s", path);
+            die("write", "%s", path);
         text += n;
         left -= (size_t)n;
     }
@@ -91,12 +91,12 @@ static void make_missing(const char *path, bool directory)
     }
     if (directory) {
         if (mkdir(path, 0755) == -1 && errno != EEXIST)
-            die("mkdir %s", path);
+            die("mkdir", "%s", path);
         return;
     }
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd == -1)
-        die("open %s", path);
+        die("open", "%s", path);
     close(fd);
 }
 
@@ -130,7 +130,7 @@ static char **add_existing(char **found, char *path)
 
     if (access(path, F_OK) == -1) {
         if (errno != ENOENT && errno != ENOTDIR)
-            die("access %s", path);
+            die("access", "%s", path);
         free(path);
         return found;
     }
@@ -156,7 +156,7 @@ char **existing_paths(const char *names)
         struct dirent *entry;
 
         if (!directory)
-            die("open %s", parent);
+            die("open", "%s", parent);
         if (!*star)
             found = add_existing(found, xstrdup(name));
         while (*star && (entry = readdir(directory)))
@@ -178,7 +178,7 @@ void enter_workdir(const char *path)
     char now[PATH_MAX] = "";
 
     if (path && chdir(path) == -1)
-        die("chdir %s", path);
+        die("chdir", "%s", path);
     if (syscall(SYS_getcwd, now, sizeof(now)) == -1 || now[0] != '/')
         fail(EXIT_SETUP,
              "--workdir must not lead outside through /proc/self/fd or a link",
@@ -190,7 +190,7 @@ bool is_directory(int fd)
     struct stat st;
 
     if (fstat(fd, &st) == -1)
-        die("fstat");
+        die("fstat", NULL);
     return S_ISDIR(st.st_mode);
 }
 
@@ -199,7 +199,7 @@ void *xmalloc(size_t size)
     void *memory = malloc(size);
 
     if (!memory)
-        die("malloc");
+        die("malloc", NULL);
     return memory;
 }
 
@@ -207,7 +207,7 @@ void *xrealloc(void *memory, size_t size)
 {
     memory = realloc(memory, size);
     if (!memory)
-        die("realloc");
+        die("realloc", NULL);
     return memory;
 }
 
@@ -216,7 +216,7 @@ char *xstrdup(const char *text)
     char *copy = strdup(text);
 
     if (!copy)
-        die("strdup");
+        die("strdup", NULL);
     return copy;
 }
 
@@ -227,7 +227,7 @@ char *xasprintf(const char *format, ...)
 
     va_start(args, format);
     if (vasprintf(&text, format, args) == -1)
-        die("vasprintf");
+        die("vasprintf", NULL);
     va_end(args);
     return text;
 }

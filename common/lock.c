@@ -27,13 +27,13 @@ static bool try_lock(int *waited)
     struct stat st;
 
     if (mkdir(RUN_DIRECTORY, S_IRWXU) == -1 && errno != EEXIST)
-        die("lock %s", RUN_DIRECTORY);
+        die("lock", "%s", RUN_DIRECTORY);
     int fd =
         open(RUN_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd == -1 && errno == ENOENT)
         return false;
     if (fd == -1 || fstat(fd, &st) == -1)
-        die("lock %s", RUN_DIRECTORY);
+        die("lock", "%s", RUN_DIRECTORY);
     if (st.st_uid != 0 || st.st_mode & (S_IRWXG | S_IRWXO))
         fail(EXIT_SETUP, "remove it: another user could hold the lock",
              "lock %s: expected owner root and mode 0700", RUN_DIRECTORY);
@@ -45,7 +45,7 @@ static bool try_lock(int *waited)
     holder_ns = st.st_mtim.tv_nsec;
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK)
-        die("lock %s", RUN_DIRECTORY);
+        die("lock", "%s", RUN_DIRECTORY);
     if (locked && futimens(fd, NULL) == 0 && fstat(fd, &st) == 0 &&
         st.st_nlink > 0)
         lock = fd;

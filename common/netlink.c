@@ -91,7 +91,7 @@ static bool exchange(struct nl_msg *request, nl_recvmsg_msg_cb_t callback,
 
     if (nl_connect(sock, NETLINK_ROUTE) < 0 ||
         nl_socket_set_msg_buf_size(sock, MESSAGE_SIZE) < 0)
-        die("netlink");
+        die("netlink", NULL);
     if (callback)
         nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, callback, data);
     nl_socket_modify_err_cb(sock, NL_CB_CUSTOM, keep_error, &error);
@@ -117,14 +117,14 @@ static void dump_ipv4(int type, size_t size, nl_recvmsg_msg_cb_t callback,
     while (
         !exchange(new_request(type, NLM_F_DUMP, &header, size), callback, data))
         if (errno != EINTR)
-            die("netlink dump");
+            die("netlink", "dump");
 }
 
 /* Sends the request, narrates it as COMMAND and frees COMMAND. */
 static void perform(struct nl_msg *request, char *command)
 {
     if (!exchange(request, NULL, NULL))
-        die("netlink %s", command);
+        die("netlink", "%s", command);
     narrate_note("%s", command);
     free(command);
 }
@@ -136,7 +136,7 @@ static int link_index(const char *name)
     unsigned int index = if_nametoindex(name);
 
     if (index == 0)
-        die("netlink %s", name);
+        die("netlink", "%s", name);
     return (int)index;
 }
 
@@ -187,7 +187,7 @@ bool get_link(const char *name, struct link *link)
     if (exchange(request, read_link, link))
         return true;
     if (errno != ENODEV)
-        die("netlink get %s", name);
+        die("netlink", "get %s", name);
     return false;
 }
 
@@ -203,7 +203,7 @@ bool leads_somewhere(const struct link *link)
     if (exchange(request, NULL, NULL))
         return true;
     if (errno != ENOENT)
-        die("netlink get namespace");
+        die("netlink", "get namespace");
     return false;
 }
 
@@ -238,7 +238,7 @@ bool has_live_port(const char *name, unsigned int except)
         read = exchange(request, read_port, &ports);
     } while (!read && errno == EINTR); /* as in dump_ipv4() */
     if (!read)
-        die("netlink get ports");
+        die("netlink", "get ports");
     for (size_t i = 0; i < ports.count; i++)
         if (ports.links[i].index != except && leads_somewhere(&ports.links[i]))
             return true;
@@ -288,7 +288,7 @@ unsigned int add_veth(const char *master, const char *name, const char *peer,
     if (exchange(link_request(veth, NLM_F_CREATE | NLM_F_EXCL), NULL, NULL))
         narrate_note("%s", command);
     else if (errno != ESRCH) /* PID has ended; the container said why */
-        die("netlink %s", command);
+        die("netlink", "%s", command);
     free(command);
     return if_nametoindex(name);
 }
@@ -301,7 +301,7 @@ void remove_from_bridge(const char *name)
     if (exchange(link_request(port, 0), NULL, NULL))
         narrate_note("ip link set %s nomaster", name);
     else if (errno != ENODEV)
-        die("netlink ip link set %s nomaster", name);
+        die("netlink", "ip link set %s nomaster", name);
 }
 
 static struct nl_msg *up_request(const char *name)
@@ -325,19 +325,19 @@ void set_link_up_in(pid_t pid, const char *name)
     int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
     if (own == -1 || other == -1)
-        die("setns %d", pid);
+        die("setns", "%d", pid);
     bool done = setns(other, CLONE_NEWNET) == 0;
     if (done) {
         done = exchange(up_request(name), NULL, NULL);
         int error = errno;
         if (setns(own, CLONE_NEWNET) == -1)
-            die("setns /proc/self/ns/net");
+            die("setns", "/proc/self/ns/net");
         errno = error;
     }
     if (done)
         narrate_note("%s", command);
     else if (errno != ESRCH)
-        die("netlink %s", command);
+        die("netlink", "%s", command);
     close(other);
     close(own);
     free(command);

@@ -104,7 +104,7 @@ static int read_sysctl(const char *name)
     int value = text ? (int)strtol(text, NULL, 10) : -1;
 
     if (!text && errno != ENOENT)
-        die("sysctl %s", name);
+        die("sysctl", "%s", name);
     free(path);
     free(text);
     return value;
@@ -120,7 +120,7 @@ void write_sysctl(const char *name, int value)
     if (fd != -1)
         narrate_write(fd, path, text, written);
     if (written == -1 && errno != ENOENT)
-        die("sysctl %s", name);
+        die("sysctl", "%s", name);
     if (fd != -1)
         close(fd);
     free(path);
@@ -137,7 +137,7 @@ static char *forwarding_file(void)
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd == -1)
-        die("socket");
+        die("socket", NULL);
     if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == -1)
         cookie = 0;
     close(fd);
@@ -154,7 +154,7 @@ static int open_forwarding_file(int flags)
                   S_IRUSR | S_IWUSR);
 
     if (fd == -1 && errno != ENOENT)
-        die("open %s", path);
+        die("open", "%s", path);
     free(path);
     return fd;
 }
@@ -176,7 +176,7 @@ static void enable_link(unsigned int index, uint32_t address, void *data)
     if (read_sysctl(name) == 0) {
         /* Record the link first: this process can be killed at any time. */
         if (dprintf(*fd, "%s\n", link) < 0)
-            die("write %s", RUN_DIRECTORY);
+            die("write", "%s", RUN_DIRECTORY);
         write_sysctl(name, 1);
     }
     free(name);
@@ -231,18 +231,18 @@ static char *run_nft(const char *rules, int *status)
     if (input == -1 || output == -1 ||
         write(input, rules, strlen(rules)) != (ssize_t)strlen(rules) ||
         lseek(input, 0, SEEK_SET) == -1)
-        die("memfd_create");
+        die("memfd_create", NULL);
     pid_t pid = fork();
     if (pid == -1)
-        die("fork");
+        die("fork", NULL);
     if (pid == 0)
         become_nft(input, output);
     if (wait4(pid, status, 0, NULL) == -1)
-        die("waitpid nft");
+        die("waitpid", "nft");
     off_t size = lseek(output, 0, SEEK_END);
     char *text = xmalloc((size_t)size + 1);
     if (size == -1 || pread(output, text, (size_t)size, 0) != size)
-        die("read what nft printed");
+        die("read", "what nft printed");
     text[size] = '\0';
     close(input);
     close(output);
@@ -411,7 +411,7 @@ void load_nft_rules(const char *bridge, const char *rules, ...)
 
     va_start(args, rules);
     if (vasprintf(&text, rules, args) == -1)
-        die("vasprintf");
+        die("vasprintf", NULL);
     va_end(args);
     char *script =
         xasprintf("create table ip %s\n%slist chains\n", own_table, text);

@@ -288,7 +288,7 @@ static const char *default_rootfs(void)
         readlink("/proc/self/exe", path, sizeof(path) - sizeof(beside));
 
     if (length == -1)
-        die("readlink /proc/self/exe");
+        die("readlink", "/proc/self/exe");
     path[length] = '\0';
     memcpy(strrchr(path, '/'), beside, sizeof(beside));
     return path;
@@ -315,7 +315,7 @@ static void check_rootfs(struct options *options)
      * still be the directory below that mount. */
     static char path[PATH_MAX];
     if (!realpath(options->rootfs, path))
-        die("realpath %s", options->rootfs);
+        die("realpath", "%s", options->rootfs);
     options->rootfs = path;
 }
 

@@ -51,7 +51,7 @@ static void set_modes(int from, int to)
     struct termios modes, callers;
 
     if (tcgetattr(to, &modes) == -1)
-        die("tcgetattr");
+        die("tcgetattr", NULL);
     /* Copy the caller's modes, unless ICANON is off: then a program has changed
      * them for itself. */
     if (tcgetattr(from, &callers) == 0 && callers.c_lflag & ICANON)
@@ -60,7 +60,7 @@ static void set_modes(int from, int to)
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         modes.c_lflag &= ~(tcflag_t)ECHO;
     if (tcsetattr(to, TCSANOW, &modes) == -1)
-        die("tcsetattr");
+        die("tcsetattr", NULL);
     if (ioctl(from, TIOCGWINSZ, &size) == 0)
         ioctl(to, TIOCSWINSZ, &size);
 }
@@ -84,7 +84,7 @@ static void send_descriptor(int channel, int fd)
 
     memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
     if (sendmsg(channel, &message, 0) == -1)
-        die("sendmsg to the parent");
+        die("sendmsg", "to the parent");
 }
 
 bool give_terminal(int channel)
@@ -95,16 +95,16 @@ bool give_terminal(int channel)
         return false;
     int ours = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (ours == -1 || ioctl(ours, TIOCSPTLCK, &locked) == -1)
-        die("open /dev/ptmx");
+        die("open", "/dev/ptmx");
     /* Open by the descriptor: a path could lead to another devpts. */
     int terminal = ioctl(ours, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal == -1 || ioctl(terminal, TIOCSCTTY, 0) == -1)
-        die("open the container's terminal");
+        die("open", "the container's terminal");
     set_modes(callers, terminal);
     send_descriptor(channel, ours);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (isatty(fd) && dup2(terminal, fd) == -1)
-            die("dup2");
+            die("dup2", NULL);
     return true;
 }
 
@@ -185,7 +185,7 @@ void receive_terminal(int channel, pid_t pid)
      * of the container has the slave open. */
     slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave == -1 || fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
-        die("open the container's terminal");
+        die("open", "the container's terminal");
     first = pid;
     whole = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     screen = open_again(find_terminal());

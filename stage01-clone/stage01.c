@@ -29,7 +29,7 @@
 static void die_with_parent(struct container *container)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
-        die("prctl PR_SET_PDEATHSIG");
+        die("prctl", "PR_SET_PDEATHSIG");
     wait_for_parent(container);
 }
 
@@ -39,13 +39,13 @@ static void die_with_parent(struct container *container)
 static void leave_session(void)
 {
     if (setsid() == -1)
-        die("setsid");
+        die("setsid", NULL);
     reset_signals();
     if (setgroups(0, NULL) == -1 && errno != EPERM)
-        die("setgroups");
+        die("setgroups", NULL);
     if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS &&
         errno != EPERM)
-        die("keyctl");
+        die("keyctl", NULL);
 }
 
 /* The first process of the container sets it up, then becomes COMMAND. */
@@ -73,7 +73,7 @@ int main(int argc, char *argv[])
     container->pid =
         clone(container_main, stack + STACK_SIZE, flags, container);
     if (container->pid == -1)
-        die("clone");
+        die("clone", NULL);
 
     release_container(container);
     return wait_for_container(container);

@@ -27,7 +27,7 @@
 static void die_with_parent(struct container *container)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
-        die("prctl PR_SET_PDEATHSIG");
+        die("prctl", "PR_SET_PDEATHSIG");
     wait_for_parent(container);
 }
 
@@ -37,13 +37,13 @@ static void die_with_parent(struct container *container)
 static void leave_session(void)
 {
     if (setsid() == -1)
-        die("setsid");
+        die("setsid", NULL);
     reset_signals();
     if (setgroups(0, NULL) == -1 && errno != EPERM)
-        die("setgroups");
+        die("setgroups", NULL);
     if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS &&
         errno != EPERM)
-        die("keyctl");
+        die("keyctl", NULL);
 }
 
 /* Propagation is a property of each mount, not of the namespace. MS_REC changes
@@ -51,7 +51,7 @@ static void leave_session(void)
 static void make_mounts_private(void)
 {
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
-        die("mount / private");
+        die("mount", "/ private");
 }
 
 /* Hide the host's /tmp under an empty file system in memory. The kernel removes
@@ -61,7 +61,7 @@ static void mount_tmp(void)
     int flags = MS_NOSUID | MS_NODEV;
 
     if (mount("tmpfs", "/tmp", "tmpfs", flags, "mode=1777") == -1)
-        die("mount /tmp");
+        die("mount", "/tmp");
 }
 
 /* A proc file system shows the PID namespace of the process that mounts it. The
@@ -72,7 +72,7 @@ static void mount_proc(void)
     int flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
     if (mount("proc", "/proc", "proc", flags, NULL) == -1)
-        die("mount /proc");
+        die("mount", "/proc");
 }
 
 /* A new UTS namespace begins with a copy of the host's two names: the hostname,
@@ -80,9 +80,9 @@ static void mount_proc(void)
 static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
-        die("sethostname %s", name);
+        die("sethostname", "%s", name);
     if (setdomainname("(none)", strlen("(none)")) == -1)
-        die("setdomainname");
+        die("setdomainname", NULL);
 }
 
 /* CLONE_NEWIPC alone hides System V objects, which are no files. POSIX message
@@ -94,7 +94,7 @@ static void mount_mqueue(void)
     if (mount("mqueue", "/dev/mqueue", "mqueue",
               MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == -1 &&
         errno != ENOENT && errno != ENODEV)
-        die("mount /dev/mqueue");
+        die("mount", "/dev/mqueue");
 }
 
 /* POSIX shared memory and named semaphores are plain files in /dev/shm. No
@@ -104,7 +104,7 @@ static void mount_shm(void)
     if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               "mode=1777,size=64m") == -1 &&
         errno != ENOENT)
-        die("mount /dev/shm");
+        die("mount", "/dev/shm");
 }
 
 /* The first process of the container sets it up, then becomes COMMAND. */
@@ -139,7 +139,7 @@ int main(int argc, char *argv[])
     container->pid =
         clone(container_main, stack + STACK_SIZE, flags, container);
     if (container->pid == -1)
-        die("clone");
+        die("clone", NULL);
 
     release_container(container);
     return wait_for_container(container);

@@ -92,7 +92,7 @@ static struct network network;
 static void die_with_parent(struct container *container)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
-        die("prctl PR_SET_PDEATHSIG");
+        die("prctl", "PR_SET_PDEATHSIG");
     wait_for_parent(container);
 }
 
@@ -102,13 +102,13 @@ static void die_with_parent(struct container *container)
 static void leave_session(void)
 {
     if (setsid() == -1)
-        die("setsid");
+        die("setsid", NULL);
     reset_signals();
     if (setgroups(0, NULL) == -1 && errno != EPERM)
-        die("setgroups");
+        die("setgroups", NULL);
     if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS &&
         errno != EPERM)
-        die("keyctl");
+        die("keyctl", NULL);
 }
 
 /* Propagation is a property of each mount, not of the namespace. MS_REC changes
@@ -116,7 +116,7 @@ static void leave_session(void)
 static void make_mounts_private(void)
 {
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
-        die("mount / private");
+        die("mount", "/ private");
 }
 
 /* Hide the host's /tmp under an empty file system in memory. The kernel removes
@@ -126,7 +126,7 @@ static void mount_tmp(void)
     int flags = MS_NOSUID | MS_NODEV;
 
     if (mount("tmpfs", "/tmp", "tmpfs", flags, "mode=1777") == -1)
-        die("mount /tmp");
+        die("mount", "/tmp");
 }
 
 /* A proc file system shows the PID namespace of the process that mounts it. The
@@ -137,7 +137,7 @@ static void mount_proc(void)
     int flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
     if (mount("proc", "/proc", "proc", flags, NULL) == -1)
-        die("mount /proc");
+        die("mount", "/proc");
 }
 
 /* A new UTS namespace begins with a copy of the host's two names: the hostname,
@@ -145,9 +145,9 @@ static void mount_proc(void)
 static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
-        die("sethostname %s", name);
+        die("sethostname", "%s", name);
     if (setdomainname("(none)", strlen("(none)")) == -1)
-        die("setdomainname");
+        die("setdomainname", NULL);
 }
 
 /* CLONE_NEWIPC alone hides System V objects, which are no files. POSIX message
@@ -159,7 +159,7 @@ static void mount_mqueue(void)
     if (mount("mqueue", "/dev/mqueue", "mqueue",
               MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == -1 &&
         errno != ENOENT && errno != ENODEV)
-        die("mount /dev/mqueue");
+        die("mount", "/dev/mqueue");
 }
 
 /* POSIX shared memory and named semaphores are plain files in /dev/shm. No
@@ -169,7 +169,7 @@ static void mount_shm(void)
     if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               "mode=1777,size=64m") == -1 &&
         errno != ENOENT)
-        die("mount /dev/shm");
+        die("mount", "/dev/shm");
 }
 
 /* --- bring things in from the host ---------------------------------------- */
@@ -179,7 +179,7 @@ static void mount_shm(void)
 static void close_inherited_files(struct container *container)
 {
     if (close_range(keep_channel(container) + 1, ~0U, 0) == -1)
-        die("close_range");
+        die("close_range", NULL);
 }
 
 static void make_read_only(int dirfd, const char *path, unsigned int flags)
@@ -187,7 +187,7 @@ static void make_read_only(int dirfd, const char *path, unsigned int flags)
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 
     if (mount_setattr(dirfd, path, flags, &attr, sizeof(attr)) == -1)
-        die("mount_setattr %s", path);
+        die("mount_setattr", "%s", path);
 }
 
 /* Clone the mount at each source. The clone is not attached yet. Its descriptor
@@ -198,7 +198,7 @@ static void open_volumes(struct volume *v)
         v->tree = open_tree(AT_FDCWD, v->source,
                             OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
         if (v->tree == -1)
-            die("open_tree %s", v->source);
+            die("open_tree", "%s", v->source);
         if (v->read_only)
             make_read_only(v->tree, "", AT_EMPTY_PATH | AT_RECURSIVE);
     }
@@ -210,7 +210,7 @@ static void attach_volumes(const struct volume *v)
         make_mount_point(v->target, is_directory(v->tree));
         if (move_mount(v->tree, "", AT_FDCWD, v->target,
                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == -1)
-            die("move_mount %s", v->target);
+            die("move_mount", "%s", v->target);
         close(v->tree);
     }
 }
@@ -222,7 +222,7 @@ static void prepare_etc(const char *hostname, const char *address)
     write_etc_files(hostname, address);
     open_volumes(etc_files);
     if (umount2("/tmp", MNT_DETACH) == -1)
-        die("umount2 /tmp");
+        die("umount2", "/tmp");
 }
 
 /* --- enter a root --------------------------------------------------------- */
@@ -232,18 +232,18 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
     /* pivot_root needs a mount point: bind the directory to itself. From here
      * on, the working directory is the new root. */
     if (mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL) == -1)
-        die("mount %s", rootfs);
+        die("mount", "%s", rootfs);
     if (chdir(rootfs) == -1)
-        die("chdir %s", rootfs);
+        die("chdir", "%s", rootfs);
     if (plain_chroot) {
         if (chroot(".") == -1)
-            die("chroot %s", rootfs);
+            die("chroot", "%s", rootfs);
     } else {
         /* Stack the old root on top of the new one, then unmount it. */
         if (pivot_root(".", ".") == -1)
-            die("pivot_root %s", rootfs);
+            die("pivot_root", "%s", rootfs);
         if (umount2(".", MNT_DETACH) == -1)
-            die("umount2 the old root");
+            die("umount2", "the old root");
     }
     make_mount_point("/proc", true);
     make_mount_point("/tmp", true);
@@ -256,7 +256,7 @@ static void mount_system(void)
     for (const struct mount_row *m = mounts; m < mounts + 4; m++) {
         make_mount_point(m->target, true);
         if (mount(m->source, m->target, m->type, m->flags, m->data) == -1)
-            die("mount %s", m->target);
+            die("mount", "%s", m->target);
     }
     make_mount_point("/dev/mqueue", true);
     make_mount_point("/dev/shm", true);
@@ -266,10 +266,10 @@ static void make_devices(void)
 {
     for (const struct device_row *d = devices; d < devices + 6; d++)
         if (mknod(d->path, S_IFCHR | 0666, makedev(d->major, d->minor)) == -1)
-            die("mknod %s", d->path);
+            die("mknod", "%s", d->path);
     for (int i = 0; i < 6; i++)
         if (symlink(device_links[i][1], device_links[i][0]) == -1)
-            die("symlink %s", device_links[i][0]);
+            die("symlink", "%s", device_links[i][0]);
 }
 
 /* Much of /proc and /sys belongs to the machine. A bind mount copies the flags
@@ -278,14 +278,14 @@ static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
         if (mount(*path, *path, NULL, MS_BIND, NULL) == -1)
-            die("mount %s", *path);
+            die("mount", "%s", *path);
         make_read_only(AT_FDCWD, *path, 0);
     }
     for (char **path = existing_paths(masked_paths); *path; path++)
         if (mount("/dev/null", *path, NULL, MS_BIND, NULL) == -1 &&
             (errno != ENOTDIR ||
              mount("tmpfs", *path, "tmpfs", SECURE | MS_RDONLY, NULL) == -1))
-            die("mount %s", *path);
+            die("mount", "%s", *path);
 }
 
 /* In the parent. A kernel that does not account for swap lacks the optional
@@ -317,7 +317,7 @@ static void join_cgroups(const struct cgroup *c)
 static void enter_cgroup_namespace(void)
 {
     if (unshare(CLONE_NEWCGROUP) == -1)
-        die("unshare CLONE_NEWCGROUP");
+        die("unshare", "CLONE_NEWCGROUP");
 }
 
 static void mount_cgroups(const struct cgroup *all)
@@ -325,13 +325,13 @@ static void mount_cgroups(const struct cgroup *all)
     /* Version 2 is one hierarchy; those of version 1 need a directory each. */
     if (all && all->next &&
         mount("tmpfs", "/sys/fs/cgroup", "tmpfs", SECURE, "mode=755") == -1)
-        die("mount /sys/fs/cgroup");
+        die("mount", "/sys/fs/cgroup");
     for (const struct cgroup *c = all; c; c = c->next) {
         const char *target = cgroup_mount_point(all, c);
         const char *type = c->version == 1 ? "cgroup" : "cgroup2";
         if (target && mount(type, target, type, SECURE | MS_RDONLY,
                             c->version == 1 ? c->controllers : NULL) == -1)
-            die("mount %s", target);
+            die("mount", "%s", target);
     }
     if (all && all->next)
         make_read_only(AT_FDCWD, "/sys/fs/cgroup", 0);
@@ -470,7 +470,7 @@ int main(int argc, char *argv[])
         join_network();
     container->pid = clone_into_cgroup(container, stack + STACK_SIZE, flags);
     if (container->pid == -1)
-        die("clone");
+        die("clone", NULL);
     if (container->options.network == NETWORK_BRIDGE)
         connect_network(container->pid);
 

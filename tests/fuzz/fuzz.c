@@ -75,9 +75,10 @@ void fail(int status, const char *hint, const char *format, ...)
     exit(status);
 }
 
-void die(const char *format, ...)
+void die(const char *call, const char *object, ...)
 {
-    fail(EXIT_SETUP, NULL, "%s", format);
+    (void)object;
+    fail(EXIT_SETUP, NULL, "%s", call);
 }
 
 static void *keep(void *block)

@@ -70,6 +70,8 @@ busybox=/run/vm/busybox
 . /run/vm/start
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/tmp TERM
+# Give each test more time: without KVM, the machine is ten times slower.
+export PATIENCE=200
 cd "$tree"
 
 # As under systemd, / is shared, and no process is in the root cgroup.
