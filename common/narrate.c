@@ -24,7 +24,7 @@
 enum {
     DEEPEST_CALL = 32,
     MOST_NAMES = 64,
-    MOST_ALIKE = 3,
+    MOST_ALIKE = 2,
     COLUMNS = 100,
     LONGEST_LINE = 2048
 };
