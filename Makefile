@@ -43,6 +43,7 @@ help:
 #: make stageN    build stage N (1, 2, ...) and its root; ./run runs it
 #: make stages    build all stages
 #: make rootfs    build the BusyBox root file system
+#: make look      show the running containers, as the host sees them
 #: make diffN     show what stage N adds to stage N-1
 #: make test      prove that each stage isolates what it says, and no more
 #: make testN     the same for stage N alone
@@ -211,6 +212,16 @@ $(BUILD)/escape: $(BUILD)/stage05-rootfs-chroot/escape.o
 .PHONY: doctor
 doctor:
 	@sh doctor
+
+LOOK := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/look/*.c))
+$(BUILD)/look: $(LOOK) $(BUILD)/libcommon.a
+	@echo "  LINK  $@"
+	@$(call LINK,)
+
+# sudo build/look --help lists what it shows beside the containers.
+.PHONY: look
+look: $(BUILD)/look
+	@$(SUDO)$<
 
 include tests/tests.mk
 

@@ -36,7 +36,7 @@ extract() {
     mkdir "$work/.lesson"
     awk -v to="$work/.lesson" '
         /^## / { skip = /Break it/ }
-        /second terminal/ { second = 1 }
+        /(second|third) terminal/ { second = 1 }
         /^```console/ { inside = 1; next }
         /^```/ && inside { inside = 0; second = 0; next }
         /^```/ { next }
