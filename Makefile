@@ -219,9 +219,13 @@ $(BUILD)/look: $(LOOK) $(BUILD)/libcommon.a
 	@$(call LINK,)
 
 # sudo build/look --help lists what it shows beside the containers.
-.PHONY: look
+.PHONY: look pictures
 look: $(BUILD)/look
 	@$(SUDO)$<
+
+# The pictures of the lessons. tests/verbs/test_look.c holds them against this.
+pictures: stages rootfs $(BUILD)/look
+	@$(SUDO)tools/look/pictures.sh
 
 include tests/tests.mk
 

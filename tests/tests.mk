@@ -48,7 +48,7 @@ SUITE = $(TESTS:%=$(BUILD)/tests/test_%) $(NEXT) \
 
 .PHONY: test-programs test-needs test
 test-programs: $(TESTS:%=$(BUILD)/tests/test_%) $(BUILD)/probe
-test-needs: test-programs $(PROGRAMS) $(BUILD)/escape rootfs
+test-needs: test-programs $(PROGRAMS) $(BUILD)/escape $(BUILD)/look rootfs
 
 test: test-needs
 	@$(SUDO)tests/lib/run.sh $(SUITE)

@@ -87,9 +87,9 @@ edit() {
 copy_tree() {
     mkdir -p "$1/build/tests"
     cp -a Makefile common stage[0-9]* "$1"
-    cp -a --parents tests/tests.mk tools/*.sh "$1"
+    cp -a --parents tests/tests.mk tools/*.sh tools/look "$1"
     cp -a build/common build/stage* build/earlier* build/libcommon.a build/escape \
-        build/probe build/private "$1/build"
+        build/probe build/private build/look build/tools "$1/build"
     cp -a build/tests/test_* "$1/build/tests"
 }
 
@@ -102,10 +102,13 @@ check_tests() {
     done
 }
 
-# What became of one mutant, which is in COPY.
+# judge COPY STAGE PROGRAM TEST FILE: what became of one mutant, which is in COPY.
 judge() {
-    if ! make -s -C "$1" CFLAGS='-O2 -w' "build/stage$(printf %02d "$2")" \
-        >"$1/log" 2>&1; then
+    case $5 in
+    tools/look/*) goal=build/look ;;
+    *) goal=build/stage$(printf %02d "$2") ;;
+    esac
+    if ! make -s -C "$1" CFLAGS='-O2 -w' "$goal" >"$1/log" 2>&1; then
         echo "DOES NOT BUILD"
     elif passes "$1" "$3" "$2" "$4"; then
         echo "SURVIVED"
@@ -121,7 +124,7 @@ try_mutants() {
         if ! [ -e "$needs" ]; then
             verdict="left out"
         elif edit "$file" "$work/$id.old" "$work/$id.new" >"$1/$file"; then
-            verdict=$(judge "$1" "$stage" "$program" "$test")
+            verdict=$(judge "$1" "$stage" "$program" "$test" "$file")
         else
             verdict="NO LONGER FITS"
         fi

@@ -29,7 +29,7 @@ check() {
 # --- layout, warnings, analyzers ----------------------------------------------
 
 formatted() {
-    clang-format --dry-run -Werror common/*.[ch] stage*/*.c tests/*/*.[ch]
+    clang-format --dry-run -Werror common/*.[ch] stage*/*.c tests/*/*.[ch] tools/*/*.[ch]
 }
 
 builds_with() {
@@ -40,7 +40,7 @@ builds_with() {
 tidy() {
     # xargs: one process a processor, since each file takes a while. LAST is the
     # number of the last stage, which the fuzzer is given.
-    printf '%s\n' common/*.c stage*/*.c tests/*/*.c |
+    printf '%s\n' common/*.c stage*/*.c tests/*/*.c tools/*/*.c |
         xargs -P 2 -n 4 clang-tidy --quiet --extra-arg=-std=gnu11 \
             --extra-arg=-isystem/usr/include/libnl3 --extra-arg=-DLAST=1 \
             2>/dev/null
@@ -50,7 +50,7 @@ analyzed() {
     cppcheck --quiet -j2 --std=c11 --error-exitcode=1 --inline-suppr \
         --enable=warning,performance,portability,style \
         --suppress=missingIncludeSystem --suppress=unassignedVariable \
-        --suppress='*:tests/*' common stage*
+        --suppress='*:tests/*' common stage* tools
 }
 
 # --- the rules for stages -------------------------------------------------------
@@ -107,7 +107,7 @@ short_file() {
 }
 
 short_functions() {
-    for file in common/*.c stage*/*.c tests/*/*.c; do
+    for file in common/*.c stage*/*.c tests/*/*.c tools/*/*.c; do
         functions "$file" | awk -F'\t' -v file="$file" '
             $2 - 3 > 40 { print file ": " $1 " has " $2 - 3 " lines"; bad = 1 }
             END { exit bad }' || bad=1

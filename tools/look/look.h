@@ -34,7 +34,8 @@ struct container {
 
 /* Everything that was read, by read_machine(). */
 struct machine {
-    struct process **processes; /* in the order of the PIDs, then NULL */
+    struct process
+        *processes; /* in the order of the PIDs; the last has PID 0 */
     size_t count;
     struct container *containers;
     unsigned long host[NAMESPACES]; /* those of PID 1, or else of look */
@@ -47,6 +48,9 @@ struct machine *read_machine(void);
 struct process *find_process(const struct machine *machine, pid_t pid);
 struct container *find_container(const struct machine *machine,
                                  const struct process *first);
+
+/* Replaces what a terminal would obey in TEXT, which a container chose. */
+char *printable(char *text);
 
 /* Returns the stage of the program that PID runs, or 0. */
 int stage_of(pid_t pid);

@@ -194,7 +194,7 @@ static void for_each_mount(pid_t pid,
 
     for (char *line = text ? strtok_r(text, "\n", &next) : NULL; line;
          line = strtok_r(NULL, "\n", &next))
-        if (read_mount(line, mount))
+        if (read_mount(printable(line), mount))
             call(mount, data);
     free(mount);
     free(path);
@@ -261,10 +261,9 @@ static void print_tree(const struct machine *machine,
 {
     printf("  %9d %9d  %*s", innermost(process), process->pid, 2 * depth, "");
     print_command(process->command, 50 - 2 * depth);
-    for (struct process **p = machine->processes; *p && depth < 20; p++)
-        if ((*p)->parent == process->pid &&
-            (*p)->container == process->container)
-            print_tree(machine, *p, depth + 1);
+    for (struct process *p = machine->processes; p->pid && depth < 20; p++)
+        if (p->parent == process->pid && p->container == process->container)
+            print_tree(machine, p, depth + 1);
 }
 
 static void print_namespaces(const struct machine *machine,
@@ -367,24 +366,23 @@ bool print_namespace(const struct machine *machine, const char *name)
     bool found = false;
     int kind = 0;
 
-    while (kind < NAMESPACES &&
-           (strncmp(name, namespace_names[kind], (size_t)(bracket - name)) ||
-            namespace_names[kind][bracket - name]))
+    while (kind < NAMESPACES && (strncmp(name, namespace_names[kind],
+                                         (size_t)(bracket - name)) != 0 ||
+                                 namespace_names[kind][bracket - name]))
         kind++;
     if (kind == NAMESPACES || number == 0)
         fail(EXIT_SETUP, "readlink /proc/self/ns/pid shows the form",
              "%s: expected KIND:[NUMBER]", name);
-    for (struct process **p = machine->processes; *p; p++) {
-        if ((*p)->namespaces[kind] != number)
+    for (struct process *p = machine->processes; p->pid; p++) {
+        if (p->namespaces[kind] != number)
             continue;
         if (!found)
             printf("%s: %s\n", name,
                    number == machine->host[kind] ? "the host's"
                                                  : "not the host's");
         found = true;
-        printf("  %9d  %-12s ", (*p)->pid,
-               (*p)->container ? (*p)->container->name : "");
-        print_command((*p)->command, 50);
+        printf("  %9d  %-12s ", p->pid, p->container ? p->container->name : "");
+        print_command(p->command, 50);
     }
     return found;
 }

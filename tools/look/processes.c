@@ -78,6 +78,14 @@ static bool may_be_ours(const struct process *parent)
            sscanf(name, "stage%2d", &stage) == 1;
 }
 
+char *printable(char *text)
+{
+    for (char *c = text; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
+    return text;
+}
+
 char *command_of(pid_t pid)
 {
     char *path = xasprintf("/proc/%d/cmdline", pid), text[256];
@@ -88,35 +96,32 @@ char *command_of(pid_t pid)
         close(fd);
     free(path);
     if (size > 0) {
-        /* The words end with NUL bytes. Keep what a terminal would obey away
-         * from it. */
+        /* Each word ends with a NUL byte. */
         for (ssize_t i = 0; i < size; i++)
             if (text[i] == '\0')
                 text[i] = ' ';
-            else if (iscntrl((unsigned char)text[i]))
-                text[i] = '?';
-        while (size > 0 && text[size - 1] == ' ')
+        while (size > 1 && text[size - 1] == ' ')
             size--;
-        return xasprintf("%.*s", (int)size, text);
+        text[size] = '\0';
+        return printable(xstrdup(text));
     }
     char *name = read_of(pid, "comm");
     char *command =
         xasprintf("[%.*s]", name ? (int)strcspn(name, "\n") : 0, name);
     free(name);
-    return command;
+    return printable(command);
 }
 
-static struct process *read_process(pid_t pid)
+/* Fills in PROCESS. Returns false if the process has ended. */
+static bool read_process(pid_t pid, struct process *process)
 {
     char *status = read_of(pid, "status");
     const char *line = status ? strstr(status, "\nPPid:") : NULL;
-    struct process *process;
 
-    if (!line) { /* it has ended */
+    if (!line) {
         free(status);
-        return NULL;
+        return false;
     }
-    process = xmalloc(sizeof(*process));
     *process = (struct process){.pid = pid,
                                 .parent = (pid_t)strtol(line + 6, NULL, 10),
                                 .stage = stage_of(pid),
@@ -132,47 +137,45 @@ static struct process *read_process(pid_t pid)
     for (int i = 0; i < NAMESPACES; i++)
         process->namespaces[i] = namespace_number(pid, namespace_names[i]);
     free(status);
-    return process;
+    return true;
 }
 
 static int by_pid(const void *a, const void *b)
 {
-    pid_t one = (*(struct process *const *)a)->pid;
-    pid_t two = (*(struct process *const *)b)->pid;
+    pid_t one = ((const struct process *)a)->pid;
+    pid_t two = ((const struct process *)b)->pid;
 
     return (one > two) - (one < two);
 }
 
 static void read_processes(struct machine *machine)
 {
-    struct process **all = xmalloc(sizeof(*all));
-    size_t count = 0;
+    size_t count = 0, room = 256;
+    struct process *all = xmalloc(room * sizeof(*all));
     DIR *proc = opendir("/proc");
 
     if (!proc)
         die("open", "/proc");
     for (struct dirent *entry; (entry = readdir(proc));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        struct process *process = pid > 0 ? read_process(pid) : NULL;
-        if (!process)
-            continue;
-        all = xrealloc(all, (count + 2) * sizeof(*all));
-        all[count++] = process;
+        if (pid > 0 && read_process(pid, &all[count]))
+            count++;
+        if (count + 1 == room)
+            all = xrealloc(all, (room *= 2) * sizeof(*all));
     }
     closedir(proc);
     qsort(all, count, sizeof(*all), by_pid);
-    all[count] = NULL;
+    all[count].pid = 0;
     machine->processes = all;
     machine->count = count;
 }
 
 struct process *find_process(const struct machine *machine, pid_t pid)
 {
-    struct process wanted = {.pid = pid}, *key = &wanted, **found;
+    struct process key = {.pid = pid};
 
-    found =
-        bsearch(&key, machine->processes, machine->count, sizeof(key), by_pid);
-    return found ? *found : NULL;
+    return bsearch(&key, machine->processes, machine->count, sizeof(key),
+                   by_pid);
 }
 
 struct container *find_container(const struct machine *machine,
@@ -218,7 +221,7 @@ static char *hostname_of(pid_t pid)
     close(own);
     close(other);
     free(path);
-    return *name ? xstrdup(name) : NULL;
+    return *name ? printable(xstrdup(name)) : NULL;
 }
 
 static char *name_of(const struct machine *machine, const struct process *first,
@@ -255,12 +258,11 @@ static void make_unique(struct machine *machine)
 static void assign(struct machine *machine, struct process *process)
 {
     enum { PID = 1 };
+    struct process *above = process;
 
-    for (struct process *above = process; above && !process->container;
-         above = find_process(machine, above->parent)) {
+    while (!process->container && above) {
         process->container = find_container(machine, above);
-        if (!process->container && above != process)
-            process->container = above->container;
+        above = find_process(machine, above->parent);
     }
     for (struct container *c = machine->containers;
          c && !process->container && process->namespaces[PID]; c = c->next)
@@ -281,19 +283,18 @@ struct machine *read_machine(void)
         if (machine->host[i] == 0)
             machine->host[i] = namespace_number(getpid(), namespace_names[i]);
     }
-    for (struct process **p = machine->processes; *p; p++) {
-        struct process *parent = find_process(machine, (*p)->parent);
-        if (!parent || !is_first(*p, parent))
+    for (struct process *p = machine->processes; p->pid; p++) {
+        struct process *parent = find_process(machine, p->parent);
+        if (!parent || !is_first(p, parent))
             continue;
         *end = xmalloc(sizeof(**end));
-        **end = (struct container){.first = *p,
-                                   .parent = parent,
-                                   .name = name_of(machine, *p, parent)};
+        **end = (struct container){
+            .first = p, .parent = parent, .name = name_of(machine, p, parent)};
         end = &(*end)->next;
     }
     make_unique(machine);
-    for (struct process **p = machine->processes; *p; p++)
-        assign(machine, *p);
+    for (struct process *p = machine->processes; p->pid; p++)
+        assign(machine, p);
     return machine;
 }
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 84, HEIGHT = 34, GAP = 6, LABEL = 110, TOP = 40 };
+enum { WIDTH = 84, HEIGHT = 34, GAP = 6, LABEL = 150, TOP = 40 };
 
 /* The colours of Okabe and Ito can be told apart by colour-blind readers. The
  * host's namespaces are grey. */
@@ -93,7 +93,10 @@ static void print_rows(FILE *to, const struct machine *machine)
                     "end", c->name);
         for (int i = 0; i < NAMESPACES; i++) {
             char *whose = owner(machine, c->first, i);
-            print_cell(to, i, row, colour_of(machine, c, i), whose);
+            const char *end = strstr(whose, "'s");
+            print_cell(to, i, row, colour_of(machine, c, i),
+                       end && strcmp(whose, "the host's") != 0 ? "shared"
+                                                               : whose);
             free(whose);
         }
     }

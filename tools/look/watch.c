@@ -14,6 +14,7 @@
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,9 +50,35 @@ static void add_running(void)
 {
     struct machine *machine = read_machine();
 
-    for (struct process **p = machine->processes; *p; p++)
-        if ((*p)->stage || (*p)->container)
-            add((*p)->pid);
+    for (struct process *p = machine->processes; p->pid; p++)
+        if (p->stage || p->container)
+            add(p->pid);
+}
+
+static char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
+
+static struct cn_msg *message_of(struct nlmsghdr *header)
+{
+    return NLMSG_DATA(header);
+}
+
+static struct proc_event *event_of(struct nlmsghdr *header)
+{
+    return (struct proc_event *)message_of(header)->data;
+}
+
+/* The kernel answers that it listens, with 0 or an errno. It does not answer at
+ * all in another PID or user namespace than the first one. */
+static int answer(int sock)
+{
+    struct pollfd ready = {.fd = sock, .events = POLLIN};
+    struct nlmsghdr *header = (struct nlmsghdr *)buffer;
+
+    while (poll(&ready, 1, 1000) == 1 &&
+           recv(sock, buffer, sizeof(buffer), 0) > 0)
+        if (event_of(header)->what == PROC_EVENT_NONE)
+            return (int)event_of(header)->event_data.ack.err;
+    return ENOTSUP;
 }
 
 /* Returns a socket on which the kernel sends the events. */
@@ -59,24 +86,23 @@ static int listen_to_kernel(void)
 {
     struct sockaddr_nl address = {.nl_family = AF_NETLINK,
                                   .nl_groups = CN_IDX_PROC};
-    struct {
-        struct nlmsghdr header;
-        struct cn_msg message;
-        enum proc_cn_mcast_op op;
-    } __attribute__((packed, aligned(NLMSG_ALIGNTO))) request = {
-        .header = {.nlmsg_len = sizeof(request), .nlmsg_type = NLMSG_DONE},
-        .message = {.id = {CN_IDX_PROC, CN_VAL_PROC},
-                    .len = sizeof(request.op)},
-        .op = PROC_CN_MCAST_LISTEN};
+    enum proc_cn_mcast_op op = PROC_CN_MCAST_LISTEN;
+    struct nlmsghdr *header = (struct nlmsghdr *)buffer;
     int sock = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR);
 
+    header->nlmsg_len = NLMSG_LENGTH(sizeof(struct cn_msg) + sizeof(op));
+    header->nlmsg_type = NLMSG_DONE;
+    *message_of(header) =
+        (struct cn_msg){.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof(op)};
+    memcpy(message_of(header)->data, &op, sizeof(op));
     if (sock == -1 ||
         bind(sock, (struct sockaddr *)&address, sizeof(address)) == -1 ||
-        send(sock, &request, sizeof(request), 0) == -1)
+        send(sock, buffer, header->nlmsg_len, 0) == -1 ||
+        (errno = answer(sock)) != 0)
         fail(EXIT_SETUP,
              geteuid() ? "sudo build/look --watch"
-                       : "the kernel needs CONFIG_PROC_EVENTS, and root of the "
-                         "host listens",
+                       : "only root of the host itself is told, not root in a "
+                         "container or a user namespace",
              "--watch: %s", strerror(errno));
     return sock;
 }
@@ -129,6 +155,8 @@ static void handle(const struct proc_event *event)
             add(event->event_data.exec.process_tgid);
         }
         text = command_of(event->event_data.exec.process_tgid);
+        if (strcmp(text, "[]") == 0)
+            strcpy(text, "?"); /* it has ended meanwhile */
         print_event("exec", event->event_data.exec.process_tgid, text);
         free(text);
         break;
@@ -152,7 +180,6 @@ static void handle(const struct proc_event *event)
 void watch(void)
 {
     int sock = listen_to_kernel();
-    char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
 
     add_running();
     printf("%zu processes are watched; Ctrl-C ends this\n", count);
@@ -167,9 +194,8 @@ void watch(void)
             die("recv", NULL);
         for (struct nlmsghdr *h = (struct nlmsghdr *)buffer;
              size > 0 && NLMSG_OK(h, (size_t)size); h = NLMSG_NEXT(h, size)) {
-            struct cn_msg *message = NLMSG_DATA(h);
             if (h->nlmsg_type == NLMSG_DONE)
-                handle((struct proc_event *)message->data);
+                handle(event_of(h));
         }
     }
 }
