@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The narrated calls, see narrate.h. For a call NAME, the linker binds NAME in
- * the stages to __wrap_NAME here, and __real_NAME here to the function of the C
- * library or of syscalls.c.
+ * other files to __wrap_NAME here, and __real_NAME here to the function of the
+ * C library or of syscalls.c.
  */
 #define _GNU_SOURCE
 #include "narrate.h"
@@ -197,7 +197,7 @@ static void add_byte(struct line *line, unsigned char byte, char next)
         add(line, "\\%c", letters[at - escaped]);
     else if (byte >= ' ' && byte <= '~')
         add(line, "%c", byte);
-    else /* three digits if a digit follows, which would be read as a fourth */
+    else /* three digits if a digit follows, which would be read as one more */
         add(line, isdigit((unsigned char)next) ? "\\%03o" : "\\%o", byte);
 }
 
@@ -521,8 +521,8 @@ WRAP(pid_t, setsid, void)
     return result;
 }
 
-/* Show the arguments that the stages use: no groups here, and a new keyring in
- * keyctl(2). */
+/* This one and the next print only what the stages use: setgroups(2) with no
+ * groups, keyctl(2) with a new keyring. */
 WRAP(int, setgroups, size_t count, const gid_t *groups)
 {
     struct line line = {.length = 0};
@@ -553,7 +553,7 @@ WRAP(long, keyctl, int operation, const char *name)
     return result;
 }
 
-/* For chdir(2) and chroot(2), whose only argument is a path. */
+/* Narrates chdir(2) or chroot(2) and returns RESULT. */
 static int narrate_path(const char *call, const char *path, int result)
 {
     struct line line = {.length = 0};

@@ -30,7 +30,7 @@ enum { TRIES = 100, TRY_MS = 10, OPEN_DIRECTORIES = 8 };
 
 static struct cgroup *made; /* the list of hierarchies; NULL: no cgroup made */
 
-/* Returns whether WORD is in LIST, divided by commas or spaces. */
+/* Returns whether the comma- or space-separated LIST has WORD. */
 static bool has_word(const char *list, const char *word)
 {
     size_t length = strlen(word);
@@ -77,10 +77,10 @@ static void take_mount(struct cgroup *c, const struct mntent *m)
     c->mount = xstrdup(m->mnt_dir);
 }
 
-/* Version 1: below the caller's cgroup, or at the top if this mount does not
- * show that cgroup. Version 2: always at the top. The caller's cgroup has
- * processes and so passes no controllers on, and other programs manage the
- * cgroups in between. */
+/* Sets C's parent. Version 1: below the caller's cgroup, or at the top if this
+ * mount does not show that cgroup. Version 2: at the top. The caller's cgroup
+ * has processes and so cannot enable controllers below it, and other programs
+ * manage the cgroups in between. */
 static void choose_parent(struct cgroup *c)
 {
     char *own = xasprintf("%s%s", c->mount, c->path);
@@ -154,9 +154,9 @@ static bool write_in(const char *directory, const char *file, const char *text)
 
 static enum task { FIND_PROCESS, REMOVE, KILL_AND_REMOVE } task;
 
-/* For nftw(3), which calls this for each file of a cgroup and then for its
- * directory, and stops at a result other than 0. In cgroup.procs, a process of
- * another PID namespace has the PID 0. */
+/* nftw(3) calls this for each file of a cgroup and then for its directory.
+ * Returns 1, which ends the walk, if FIND_PROCESS has found a process; else 0.
+ * In cgroup.procs, a process of another PID namespace has the PID 0. */
 static int visit(const char *path, const struct stat *st, int type,
                  struct FTW *at)
 {
@@ -177,8 +177,8 @@ static int visit(const char *path, const struct stat *st, int type,
     return task == FIND_PROCESS && found;
 }
 
-/* Visits DIRECTORY and all cgroups below it, which the container may have made.
- */
+/* Does WHAT to DIRECTORY and all cgroups below it. Returns 1 if FIND_PROCESS
+ * found a process, 0 if not, -1 on failure. */
 static int walk(const char *directory, enum task what)
 {
     task = what;
@@ -196,11 +196,11 @@ static bool has_owner(const char *name)
 }
 
 /* Takes the lock of the cgroup in DIRECTORY and returns its descriptor, or -1
- * if somebody else has the lock or the cgroup is gone. A parent holds the lock
- * of its cgroup as long as it lives, and takes that of a stale cgroup before it
- * removes it: the PID in the name means nothing in another PID namespace that
- * sees the same cgroups. Only root can take the lock, because a write lock
- * needs a descriptor for writing. Nobody waits for it. See fcntl(2). */
+ * with errno if it is held or the cgroup is gone. A parent holds the lock of
+ * its cgroup as long as it lives, and locks a stale cgroup before it removes
+ * it. The PID in the name alone proves nothing: it may be one of another PID
+ * namespace. Only root can take the lock, because a write lock needs a
+ * descriptor for writing. Nobody waits for it. See fcntl(2). */
 static int lock_cgroup(const char *directory)
 {
     char *path = xasprintf("%s/cgroup.procs", directory), byte;
@@ -262,7 +262,7 @@ static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
  * ENOENT (removed) or ENODEV (being removed), so make mini-container again. If
  * this PID's directory exists, it belongs to a process of another PID namespace
  * or to a container that survived its parent: append a number to the name.
- * Another parent can remove the directory before it is locked: repeat that. */
+ * If another parent removes the directory before it is locked, try again. */
 static void make_directory(struct cgroup *c)
 {
     char *path = xasprintf("%s/%d", c->parent, getpid());

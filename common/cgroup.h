@@ -69,8 +69,8 @@ void write_cgroup(const struct cgroup *cgroup, const char *file,
 const char *cgroup_mount_point(const struct cgroup *all,
                                const struct cgroup *cgroup);
 
-/* At exit: narrates the kernel's counters on one line. Warns if the kernel
- * killed a process because memory ran out. */
+/* Narrates the kernel's counters on one line, after COMMAND has ended. Warns if
+ * the kernel killed a process because memory ran out. */
 void report_cgroups(const struct container *container);
 
 /* Kills every process in the container's cgroups, then removes them with all

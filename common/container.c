@@ -94,8 +94,8 @@ void wait_for_parent(struct container *container)
     if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
         die("sigprocmask", NULL);
     /* Close the container's copy of the parent's end. The parent then holds the
-     * only one, and its death means end of file. A parent that died after it
-     * had sent the byte leaves end of file behind the byte, so poll for it. */
+     * only one, and its death means end of file. If it dies after sending the
+     * byte, end of file follows the byte: poll for that. */
     close(container->channel[1]);
     ssize_t n = read(container->channel[0], &byte, 1);
     int ended = n == 1 ? poll(&end, 1, 0) : 1;
@@ -106,7 +106,7 @@ void wait_for_parent(struct container *container)
     narrate_held();
 }
 
-/* Use the system call: sigaction(2) of the C library refuses to change the two
+/* Use the system call: sigaction(2) of the C library refuses to change the
  * signals that the library reserves. An action of zeros is SIG_DFL. */
 void reset_signals(void)
 {
@@ -174,7 +174,7 @@ static bool is_wanted(const char *status, int signal)
 }
 
 /* Returns whether STATUS, a /proc/PID/status, is that of PID 1 in a PID
- * namespace: its line NSpid: has two PIDs, and the second one is 1. */
+ * namespace: its line NSpid: has several PIDs, and the last is 1. */
 static bool is_first(const char *status)
 {
     const char *line = status ? strstr(status, "\nNSpid:") : NULL;
@@ -213,18 +213,17 @@ static void kill_dropped(int signal)
     kill_container();
 }
 
-/* Signal the process alone before its setsid(2), which makes its group. */
+/* Before its setsid(2) the process has no own group: signal it alone. */
 static void kill_group(pid_t group, int signal)
 {
     if (kill(-group, signal) == -1)
         kill(group, signal);
 }
 
-/* Handles Ctrl-Z. Stops the container by SIGSTOP, which stops even PID 1 when
- * it comes from outside. Then stops JOB, as for kill(2): 0 is this process's
- * whole group. Continues the container when this process is continued. If no
- * shell controls the job, the kernel drops SIGTSTP and nothing stays stopped.
- */
+/* Handles Ctrl-Z. Stops the container by SIGSTOP, which stops even PID 1 if it
+ * is sent from outside. Then stops JOB, a process, or 0: this process's group.
+ * Continues the container when this process is continued. If no shell controls
+ * the job, the kernel drops SIGTSTP and nothing stays stopped. */
 static void stop(pid_t job)
 {
     sigset_t stops;
@@ -240,7 +239,7 @@ static void stop(pid_t job)
     take_terminal();
 }
 
-/* The JUDGE of relay_terminal(). */
+/* The JUDGE: returns whether to pass the key on. */
 static bool judge_key(int signal)
 {
     if (!is_dropped(signal))

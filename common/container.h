@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Joins the parent on the host and the container's first process: start, wait
- * for each other, forward signals, end.
+ * The parent on the host and the container's first process: how they start,
+ * wait for each other, exchange signals and end.
  */
 #ifndef COMMON_CONTAINER_H
 #define COMMON_CONTAINER_H
@@ -20,9 +20,8 @@ struct container {
 
 /* Parses the command line of stage STAGE (see options.h), opens the sockets and
  * blocks all signals except those that the caller ignores. Blocked signals wait
- * for wait_for_container(): none is lost, and none kills a parent that has to
- * clean up. From stage 6 on, also finds the cgroup hierarchies and removes
- * stale cgroups. Dies on failure. */
+ * for wait_for_container(): none kills a parent that has to clean up. Sets the
+ * umask to 0. Returns a static object. Dies on failure. */
 struct container *prepare_container(int stage, int argc, char *argv[]);
 
 /* In the container, first of all: marks this process as the container, so that
@@ -35,8 +34,8 @@ struct container *enter_container(void *argument);
  * failure. See socketpair(2). */
 void wait_for_parent(struct container *container);
 
-/* In the container: gives every signal its default action. An ignored signal
- * would stay ignored across execve(2). See signal(7). */
+/* In the container: gives every signal its default action, because an ignored
+ * signal stays ignored across execve(2). Dies on failure. See signal(7). */
 void reset_signals(void);
 
 /* In the container: moves its socket to descriptor 3 and returns that number.

@@ -16,9 +16,9 @@ int command_status = -1;
 void (*before_message)(void);
 void (*undo_at_failure)(void);
 
-/* Prints a message by one write(2), so that two processes never share a line.
- * Skips a message equal to the last one: a call that fails in the set-up may
- * fail again in the cleaning up. CALL, FORMAT, REASON and HINT may be NULL. */
+/* Prints a message by one dprintf(3): with glibc, two processes never share a
+ * line. Skips it if call and object are those of the last one: they may fail
+ * again in the cleaning up. CALL, FORMAT, REASON and HINT may be NULL. */
 static void print_message(const char *call, const char *format, va_list args,
                           const char *reason, const char *hint)
     __attribute__((format(printf, 2, 0)));

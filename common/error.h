@@ -25,18 +25,18 @@ extern bool in_container;
 /* Ends a line on standard error: "\r\n" while the terminal is raw. */
 extern const char *line_end;
 
-/* COMMAND's exit status; -1 before it is known. Once known, it is the status of
- * the process, even if the cleaning up fails. */
+/* COMMAND's exit status; -1 before it is known. Once it is known, the parent
+ * exits with it, even if cleaning up fails. */
 extern int command_status;
 
 /* Functions that die() and fail() call, NULL for none. Other files register
  * them here, so that error.c depends on no other file. */
-extern void (*before_message)(void);  /* keeps errno; in both processes */
+extern void (*before_message)(void);  /* in both processes */
 extern void (*undo_at_failure)(void); /* before exit(3); only in the parent */
 
 /* Prints "stage02: CALL OBJECT: strerror(errno)" and the hint for this call and
  * errno, if hints.c has one, and ends the process with status 125. CALL is the
- * failed call or option; OBJECT, a printf format or NULL, what it was about. In
+ * failed call or its subject ("cgroup"). OBJECT is a printf format or NULL. In
  * the container, ends the process by _exit(2): the child of clone(2) has copies
  * of its parent's exit handlers and must not run them. See errno(3). */
 void die(const char *call, const char *object, ...)
@@ -50,8 +50,8 @@ void fail(int status, const char *hint, const char *format, ...)
 /* Prints "stage02: MESSAGE" to standard error and returns. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Returns the hint for a failure of CALL with ERROR, an errno, or NULL. The
- * string is static. Defined in hints.c. */
+/* Returns the hint for a failure of CALL with the errno ERROR; NULL if there is
+ * none. The string is static. Defined in hints.c. */
 const char *hint_for(const char *call, int error);
 
 #endif

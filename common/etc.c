@@ -35,8 +35,8 @@ static bool is_nameserver(const char *line, bool *reachable)
     return true;
 }
 
-/* Returns the text of PATH without its unreachable servers, or NULL if the file
- * does not exist or no server is left. */
+/* Returns PATH's text without its unreachable servers; NULL if PATH is missing
+ * or no server is left. Dies on other failures. */
 static char *usable_servers(const char *path)
 {
     char *text = read_file(path);

@@ -17,11 +17,11 @@ extern struct volume etc_files[];
  *   hostname     HOSTNAME; see hostname(5)
  *   resolv.conf  the host's; see resolv.conf(5)
  *
- * With a loopback ADDRESS the container shares the host's network, and
- * resolv.conf is copied as it is. Otherwise its loopback and IPv6 name servers
- * are out of reach and are left out. If no name server remains, takes those of
- * systemd-resolved or else, as Docker does, Google's. Call this while the
- * host's /etc is readable. Dies on failure. */
+ * With a loopback ADDRESS (no bridge), resolv.conf is copied as it is.
+ * Otherwise its loopback and IPv6 name servers are out of reach and are left
+ * out. If no name server remains, takes those of systemd-resolved or else, as
+ * Docker does, Google's. Call this while the host's /etc is readable. Dies on
+ * failure. */
 void write_etc_files(const char *hostname, const char *address);
 
 /* Replaces the whole environment by PATH, HOME, HOSTNAME, ENV (the file that an

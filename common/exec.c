@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* Tells apart the four causes of EACCES. access(2) cannot: it also fails on a
- * noexec mount. */
+/* Returns the hint for one of four causes of EACCES; NULL if PATH has gone.
+ * access(2) cannot tell them apart: it also fails on a noexec mount. */
 static const char *access_hint(const char *path)
 {
     struct stat st;
@@ -51,26 +52,42 @@ static const char *reason_hint(const char *path, int error)
     }
 }
 
-/* Reports that PATH exists and cannot be executed. Returns if it does not
- * exist. */
-static void report_existing(const char *path, int error)
+/* A file that exists and cannot be executed: the first, until one ends the
+ * search. A later entry of PATH may have a file that can. */
+static char blocked[PATH_MAX];
+static int blocked_error;
+
+static _Noreturn void report_blocked(void)
 {
-    if (access(path, F_OK) == -1)
-        return;
-    fail(EXIT_CANNOT_RUN, reason_hint(path, error), "exec %s: %s", path,
-         strerror(error));
+    fail(EXIT_CANNOT_RUN, reason_hint(blocked, blocked_error), "exec %s: %s",
+         blocked, strerror(blocked_error));
 }
 
-/* Calls TRY with each path of NAME: one for each entry of PATH, in order, or
- * NAME itself if it contains a slash. */
-static void for_each_path(const char *name, char *command[],
-                          void (*try)(const char *path, char *command[]))
+/* Executes FILE, or notes that it exists. Returns if a later entry may have
+ * COMMAND. */
+static void try_exec(const char *file, char *command[])
 {
-    const char *path = getenv("PATH");
+    execve(file, command, environ);
+    int error = errno;
+    bool go_on = error == ENOENT || error == ENOTDIR || error == EACCES;
+
+    if ((!*blocked || !go_on) && access(file, F_OK) == 0) {
+        snprintf(blocked, sizeof(blocked), "%s", file);
+        blocked_error = error;
+    }
+    if (!go_on && *blocked)
+        report_blocked();
+}
+
+/* Calls try_exec() with each path of COMMAND: one for each entry of PATH, in
+ * order, or its name itself if that contains a slash. */
+static void try_each_path(char *command[])
+{
+    const char *name = command[0], *path = getenv("PATH");
     char file[PATH_MAX];
 
     if (strchr(name, '/')) {
-        try(name, command);
+        try_exec(name, command);
         return;
     }
     for (path = path ? path : "/bin:/usr/bin"; *name && path; path++) {
@@ -79,32 +96,18 @@ static void for_each_path(const char *name, char *command[],
         /* An empty entry is the current directory. */
         if (snprintf(file, sizeof(file), "%.*s%s%s", length, path,
                      length ? "/" : "", name) < (int)sizeof(file))
-            try(file, command);
+            try_exec(file, command);
         if (!path[length])
             break;
         path += length;
     }
 }
 
-/* Executes PATH. Returns if a later entry of PATH may have the command. */
-static void try_exec(const char *path, char *command[])
-{
-    execve(path, command, environ);
-    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-        report_existing(path, errno);
-}
-
-/* Executes PATH once more, after all entries failed, and reports why. */
-static void try_explain(const char *path, char *command[])
-{
-    execve(path, command, environ);
-    report_existing(path, errno);
-}
-
 void execute(char *command[])
 {
-    for_each_path(command[0], command, try_exec);
-    for_each_path(command[0], command, try_explain);
+    try_each_path(command);
+    if (*blocked)
+        report_blocked();
     fail(EXIT_NOT_FOUND,
          "COMMAND is looked up inside the container: ls /bin shows what it has",
          "exec %s: %s", command[0], strerror(ENOENT));

@@ -122,8 +122,8 @@ void make_mount_point(const char *path, bool directory)
     free(current);
 }
 
-/* Appends PATH, if it exists, to an array that ends with NULL. Frees PATH if
- * not. */
+/* Appends PATH to FOUND, which ends with NULL, or frees PATH if it does not
+ * exist. Returns the array, which may have moved. Dies on other failures. */
 static char **add_existing(char **found, char *path)
 {
     size_t count = 0;
@@ -171,8 +171,8 @@ char **existing_paths(const char *names)
     return found;
 }
 
-/* Use the system call: it puts "(unreachable)" before a path outside the root,
- * where getcwd(3) fails. */
+/* Use the system call. It puts "(unreachable)" before a path outside the root;
+ * what getcwd(3) does there depends on the C library. */
 void enter_workdir(const char *path)
 {
     char now[PATH_MAX] = "";

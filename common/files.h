@@ -25,13 +25,13 @@ void write_file(const char *path, const char *text);
  * file instead of a directory or the reverse. See mkdir(2), open(2). */
 void make_mount_point(const char *path, bool directory);
 
-/* Returns those of NAMES, absolute paths divided by spaces, that exist, as an
- * array that ends with NULL. A * matches the rest of a directory's name. Dies
- * on failure, and if the directory of a name does not exist. */
+/* Returns those of NAMES, absolute paths separated by spaces, that exist, as an
+ * array that ends with NULL. The first * of a path matches the rest of a name.
+ * Dies on failure, and if the directory above that name does not exist. */
 char **existing_paths(const char *names);
 
 /* Makes PATH the working directory (NULL: leaves it). Dies on failure, and if
- * the working directory is not below the root: /proc/self/fd/0 leads out where
+ * the working directory is then outside the root, as is /proc/self/fd/0 if
  * standard input is a directory of the host. See chdir(2), getcwd(2). */
 void enter_workdir(const char *path);
 

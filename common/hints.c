@@ -24,7 +24,7 @@ static bool inside_docker(void)
 }
 
 /* An unprivileged process that makes a user namespace becomes root in it. On
- * Ubuntu 23.10 and later, AppArmor takes this root's capabilities away. */
+ * Ubuntu 24.04 and later, AppArmor takes this root's capabilities away. */
 static bool apparmor_restricts(void)
 {
     FILE *file =
@@ -109,7 +109,7 @@ static const struct hint {
     {"netlink", EPERM, NULL,
      "root lacks CAP_NET_ADMIN here: use --network none or host"},
     {"netlink", EOPNOTSUPP, NULL,
-     "this kernel lacks bridge or veth: modprobe bridge veth, or use --network "
+     "bridge or veth is missing: modprobe -a bridge veth, or use --network "
      "none"},
     {"netlink", EXFULL, NULL,
      "a bridge has 1023 ports, one for each container: use --network none"},

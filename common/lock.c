@@ -18,8 +18,8 @@ enum { SHORT_MS = 3, LONG_MS = 50, MESSAGE_MS = 1000, LIMIT_MS = 30000 };
 
 static int lock = -1;
 
-/* Open the directory again each time. The holder may have removed the one that
- * was open before, and another process may have made a new one. */
+/* Returns whether it took the lock. Sets *WAITED to 0 for a new holder. Opens
+ * the directory each time: the holder may have removed and replaced it. */
 static bool try_lock(int *waited)
 {
     static time_t holder_s;
@@ -37,8 +37,8 @@ static bool try_lock(int *waited)
     if (st.st_uid != 0 || st.st_mode & (S_IRWXG | S_IRWXO))
         fail(EXIT_SETUP, "remove it: another user could hold the lock",
              "lock %s: expected owner root and mode 0700", RUN_DIRECTORY);
-    /* Each holder sets the directory's time stamp. A changed stamp means a new
-     * holder: restart the wait. */
+    /* Each holder sets the directory's time stamp, and sets it again when it
+     * makes a file there. A new stamp means progress: restart the wait. */
     if (st.st_mtim.tv_sec != holder_s || st.st_mtim.tv_nsec != holder_ns)
         *waited = 0;
     holder_s = st.st_mtim.tv_sec;

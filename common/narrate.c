@@ -115,8 +115,8 @@ static const char *current_function(void)
     return name_of(calls[depth - 1]);
 }
 
-/* Returns whether NAME is a function of an earlier stage, unchanged. main and
- * container_main change with each stage. */
+/* Returns whether an earlier stage has the function NAME as well. main and
+ * container_main do not count: they change with each stage. */
 static bool is_earlier(const char *name)
 {
     if (strcmp(name, "main") == 0 || strcmp(name, "container_main") == 0)
@@ -217,8 +217,8 @@ static void print_folded(void)
     heading = NULL;
 }
 
-/* Returns whether FUNCTION has made the call of LINE more than MOST_ALIKE
- * times. */
+/* Counts the call in LINE. Returns whether FUNCTION has now made it more than
+ * MOST_ALIKE times. */
 static bool is_one_more(const char *function, const char *line)
 {
     static struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The narration: prints each kernel call of a stage on one line to standard
- * error, with the process that made the call and its PID there. The lines stand
- * under the name of the stage's function that made the call:
+ * error, with the process that made the call and its PID as it sees it. The
+ * lines stand under the name of the stage's function that made the call:
  *
  *   [container 1] mount_proc
  *   [container 1]   mount("proc", "/proc", "proc", 0, NULL) = 0
@@ -23,8 +23,7 @@
 #include <stdbool.h>
 
 /* How much to print: nothing (--quiet), everything (--verbose), or the calls of
- * this stage's new functions, with each run of earlier functions on one line.
- */
+ * this stage's new functions, and one line for successive earlier functions. */
 enum narration { NARRATE_NOTHING, NARRATE_NEW, NARRATE_ALL };
 extern enum narration narration;
 
@@ -34,13 +33,13 @@ extern const char *const earlier_functions[];
 extern const int earlier_stages;
 
 /* Maps this program's file, which has the names of its functions. Call it
- * before clone(2): the container can no longer open the file. Without a result:
- * if it fails, all lines stand under "main". Keeps errno. See elf(5). */
+ * before clone(2), so that the container has the map as well. If it fails, all
+ * lines stand under "main". Keeps errno. See elf(5). */
 void narrate_names(void);
 
 /* Prints LINE, a call, under the name of the stage's function that made it, or
- * counts it if calls of that function fold. FAILED: the call failed. ALWAYS:
- * do not fold. */
+ * only counts it for a folded line: "stages 1 to 4: ... (9 calls)". FAILED: the
+ * call failed. ALWAYS: do not fold. */
 void narrate_line(const char *line, bool failed, bool always);
 
 /* Prints a line that is not a call, as a comment. */

@@ -28,11 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The size of the messages that the kernel sends at most. */
+/* The size of the largest message that the kernel sends. */
 enum { MESSAGE_SIZE = 32768 };
-
-/* The kernel's limit for a bridge. */
-enum { MOST_PORTS = 1023 };
 
 /* IF_OPER_UP of <linux/if.h>. With some C libraries, that header cannot be
  * included beside <net/if.h>. */
@@ -52,7 +49,7 @@ const char *address_text(uint32_t address)
     return text;
 }
 
-/* Functions of libnl return NULL or a negative number if memory runs out. */
+/* Returns OBJECT, or dies: libnl returns NULL only if memory runs out. */
 static void *not_null(void *object)
 {
     if (!object)
@@ -60,7 +57,7 @@ static void *not_null(void *object)
     return object;
 }
 
-/* Begins a request with HEADER, which has SIZE bytes. */
+/* Returns a request with HEADER, which has SIZE bytes. */
 static struct nl_msg *new_request(int type, int flags, void *header,
                                   size_t size)
 {
@@ -120,7 +117,7 @@ static void dump_ipv4(int type, size_t size, nl_recvmsg_msg_cb_t callback,
             die("netlink", "dump");
 }
 
-/* Sends the request, narrates it as COMMAND and frees COMMAND. */
+/* Sends the request, or dies. Narrates and frees COMMAND. */
 static void perform(struct nl_msg *request, char *command)
 {
     if (!exchange(request, NULL, NULL))
@@ -170,7 +167,6 @@ static int read_link(struct nl_msg *message, void *data)
     struct link *link = data;
 
     link->index = (unsigned int)info->ifi_index;
-    link->up = info->ifi_flags & IFF_UP;
     link->active = state && nla_get_u8(state) == OPERATIONAL;
     link->ours = address && nla_memcmp(address, bridge_address,
                                        sizeof(bridge_address)) == 0;
@@ -207,23 +203,25 @@ bool leads_somewhere(const struct link *link)
     return false;
 }
 
-struct ports {
-    size_t count;
-    struct link links[MOST_PORTS];
+struct port_search {
+    unsigned int except;
+    bool found;
 };
 
-static int read_port(struct nl_msg *message, void *data)
+static int check_port(struct nl_msg *message, void *data)
 {
-    struct ports *ports = data;
+    struct port_search *search = data;
+    struct link port;
 
-    if (ports->count == MOST_PORTS)
-        return NL_OK;
-    return read_link(message, &ports->links[ports->count++]);
+    read_link(message, &port);
+    if (port.index != search->except && leads_somewhere(&port))
+        search->found = true;
+    return NL_OK;
 }
 
 bool has_live_port(const char *name, unsigned int except)
 {
-    static struct ports ports;
+    struct port_search search = {.except = except};
     struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
     int index = link_index(name);
     bool read;
@@ -232,17 +230,14 @@ bool has_live_port(const char *name, unsigned int except)
         struct nl_msg *request =
             new_request(RTM_GETLINK, NLM_F_DUMP, &header, sizeof(header));
 
-        ports.count = 0;
+        search.found = false;
         nla_put_s32(request, IFLA_MASTER, index);
         nla_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        read = exchange(request, read_port, &ports);
+        read = exchange(request, check_port, &search);
     } while (!read && errno == EINTR); /* as in dump_ipv4() */
     if (!read)
         die("netlink", "get ports");
-    for (size_t i = 0; i < ports.count; i++)
-        if (ports.links[i].index != except && leads_somewhere(&ports.links[i]))
-            return true;
-    return false;
+    return search.found;
 }
 
 /* Returns ADDRESS for libnl. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Makes and reads links, addresses and routes of the network namespace that
- * this process is in, by rtnetlink(7) messages built with libnl-route-3. Each
- * function sends one request and dies if the kernel refuses it. Each change is
- * narrated as the equivalent ip(8) command, because the messages are not
- * readable. Addresses are IPv4, in host byte order.
+ * this process is in, by rtnetlink(7) messages built with libnl-route-3. The
+ * functions die if the kernel refuses a request. Each change is narrated as the
+ * equivalent ip(8) command, because the messages are not readable. Addresses
+ * are IPv4, in host byte order.
  */
 #ifndef COMMON_NETLINK_H
 #define COMMON_NETLINK_H
@@ -14,14 +14,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Returns "10.77.0.1", valid until the next call. For 0, returns 127.0.1.1, an
- * address of the host itself. */
+/* Returns "10.77.0.1", valid until the next call. For 0, no bridge, returns
+ * 127.0.1.1, a loopback address. */
 const char *address_text(uint32_t address);
 
 /* The state of a link. */
 struct link {
     unsigned int index; /* the kernel gives it to no other link */
-    bool up;
     bool active;        /* up, and packets pass */
     bool ours;          /* has the hardware address of add_bridge() */
     bool has_peer;      /* its other end is in another network namespace */
@@ -32,16 +31,16 @@ struct link {
  */
 bool get_link(const char *name, struct link *link);
 
-/* Returns whether the namespace of LINK's other end is alive. The namespace
- * dies with its last process and its last open socket; the kernel removes the
- * link a little later. */
+/* Returns whether the namespace of LINK's other end is alive, or LINK has no
+ * such end. The namespace dies with its last process and its last open socket;
+ * the kernel removes the link a little later. */
 bool leads_somewhere(const struct link *link);
 
 /* Returns whether the bridge NAME has a port that leads somewhere. Ignores the
  * port with the index EXCEPT. */
 bool has_live_port(const char *name, unsigned int except);
 
-/* Makes the bridge NAME, without ports, and sets it up. */
+/* Makes the bridge NAME, up and without ports. */
 void add_bridge(const char *name);
 
 /* Makes a veth pair: NAME here, up, as a port of the bridge MASTER; PEER in the
@@ -61,14 +60,14 @@ void wait_for_bridge(const char *bridge, const char *port);
 /* Removes the port NAME from its bridge. Does nothing if NAME is gone. */
 void remove_from_bridge(const char *name);
 
-void set_link_up(const char *name);
+void set_link_up(const char *name); /* both die if there is no link NAME */
 void delete_link(const char *name);
 
 /* Gives the link NAME the address ADDRESS in a subnet of PREFIX bits. */
 void add_address(const char *name, uint32_t address, int prefix);
 
 /* Calls CALL with the link's index and the address, for each address of each
- * link. Addresses that change meanwhile may be passed twice. */
+ * link. If an address changes meanwhile, any may be passed twice. */
 void for_each_address(void (*call)(unsigned int index, uint32_t address,
                                    void *data),
                       void *data);
@@ -76,8 +75,8 @@ void for_each_address(void (*call)(unsigned int index, uint32_t address,
 /* Routes everything outside of the subnet through GATEWAY. */
 void add_default_route(uint32_t gateway);
 
-/* Returns whether an address of the host, or a route other than a default
- * route, lies in the subnet. */
+/* Returns whether the subnet overlaps a route of the host with a prefix of 8 or
+ * more bits; the table local has the host's addresses. */
 bool is_subnet_in_use(uint32_t subnet, int prefix);
 
 #endif

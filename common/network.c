@@ -65,7 +65,7 @@ void choose_address(struct network *network, int prefix)
              "end the containers that use it, or use --network none",
              "network: the bridge has lost its address");
     /* Start at a different address in each run: other containers may still
-     * cache the link address of the container that had an address last. */
+     * cache the link address of an earlier owner. */
     for (uint32_t i = 0; i < count; i++) {
         uint32_t host = 2 + (first + i) % count;
         snprintf(network->port, sizeof(network->port), "veth%u-%u",
@@ -94,7 +94,7 @@ uint32_t choose_subnet(const char *const *subnets, int prefix)
             return subnet;
     }
     fail(EXIT_SETUP, "see ip route, or use --network none",
-         "network: the host has routes into every subnet of the list");
+         "network: the host has routes into every subnet allowed");
 }
 
 /* Returns the value of a file below /proc/sys; -1 if this kernel lacks it. */
@@ -145,8 +145,8 @@ static char *forwarding_file(void)
                      (unsigned long long)cookie);
 }
 
-/* Opens the file for appending. A killed run may have left links in it that
- * must still be switched off. */
+/* Opens the file for appending, since a killed run may have left links in it.
+ * Returns -1 if the file does not exist. Dies on other failures. */
 static int open_forwarding_file(int flags)
 {
     char *path = forwarding_file();
@@ -211,7 +211,7 @@ void restore_forwarding(void)
     free(path);
 }
 
-/* In the child: executes nft. */
+/* In the child: executes nft, or exits. */
 static _Noreturn void become_nft(int input, int output)
 {
     if (dup2(input, STDIN_FILENO) != -1 && dup2(output, STDOUT_FILENO) != -1 &&

@@ -50,7 +50,7 @@ static const struct option_row {
     {4, 0, "hostname", "NAME", set_hostname,
      "set the hostname (default: container)"},
     {5, 0, "rootfs", "DIR", set_rootfs,
-     "set the root (default: the one of make rootfs)"},
+     "set the root (default: built by make rootfs)"},
     {5, 'v', "volume", "SRC:DST[:ro]", add_volume,
      "mount SRC of the host at DST; repeatable"},
     {5, 'e', "env", "K=V", add_env, "set a variable of COMMAND; repeatable"},
@@ -304,7 +304,7 @@ static void check_rootfs(struct options *options)
         hint = "build it first: make rootfs";
     }
     if (stat(options->rootfs, &st) == -1 && errno == EACCES && hint)
-        return; /* clone(2) will fail and hint that it needs root */
+        return; /* a later call fails and hints that it needs root */
     if (stat(options->rootfs, &st) == -1)
         fail(EXIT_SETUP, hint, "rootfs %s: %s", options->rootfs,
              strerror(errno));
@@ -312,17 +312,17 @@ static void check_rootfs(struct options *options)
         fail(EXIT_SETUP, "--rootfs expects a directory: unpack the image first",
              "rootfs %s: Not a directory", options->rootfs);
     /* Make the path absolute. Once the stage mounts something on it, "." would
-     * still be the directory below that mount. */
+     * still be the directory that the mount covers. */
     static char path[PATH_MAX];
     if (!realpath(options->rootfs, path))
         die("realpath", "%s", options->rootfs);
     options->rootfs = path;
 }
 
-/* Reports an option that getopt_long(3) does not know. */
+/* Reports a wrong option and ends the process. */
 static _Noreturn void refuse(int argc, char *argv[], int letter)
 {
-    /* Within a word of several letters, optind still points to that word. */
+    /* optind is 1 while getopt_long(3) is within the first word, "-qx". */
     const char *word = argv[optind > 1 ? optind - 1 : 1];
 
     if (letter > UCHAR_MAX)
@@ -350,7 +350,7 @@ struct options parse_options(int stage, int argc, char *argv[])
     static struct volume none;
     struct options options = {.hostname = "container", .volumes = &none};
     struct option words[OPTIONS + 1] = {{0}};
-    char letters[2 + 2 * OPTIONS + 1] = "+:"; /* stop at the first word */
+    char letters[2 + 2 * OPTIONS + 1] = "+:"; /* stop at COMMAND */
     char *end = letters + strlen(letters);
     int found;
 

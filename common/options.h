@@ -11,8 +11,8 @@
 
 /* --volume SOURCE:TARGET[:ro] */
 struct volume {
-    const char *source; /* a path on the host; NULL target: end of a list */
-    const char *target; /* an absolute path in the container */
+    const char *source; /* a path on the host */
+    const char *target; /* an absolute path in the container; NULL: list end */
     bool read_only;
     int tree; /* for the stage: a descriptor of open_tree(2) */
 };
@@ -21,8 +21,8 @@ struct volume {
 enum network_mode { NETWORK_BRIDGE, NETWORK_NONE, NETWORK_HOST };
 
 struct options {
-    const char *hostname;   /* --hostname, 1 to 64 characters; container */
-    const char *rootfs;     /* --rootfs; build/private/rootfs */
+    const char *hostname;   /* --hostname, 1 to 64 bytes; default: container */
+    const char *rootfs;     /* --rootfs; default: build/private/rootfs */
     struct volume *volumes; /* --volume, in order, then one without target */
     size_t volume_count;
     char **env; /* --env, "K=V", in order */
@@ -34,15 +34,15 @@ struct options {
     long long memory;        /* the same in bytes; 0: no limit */
     long long pids_limit;    /* --pids-limit; 0: no limit */
     long long cpu_quota; /* --cpus in microseconds every 100 ms; 0: no limit */
-    enum network_mode network; /* --network; bridge */
+    enum network_mode network; /* --network; default: bridge */
     char **command;            /* COMMAND and its arguments, ended by NULL */
 };
 
-/* Parses the command line of stage STAGE, and sets program_name to the stage's
- * name and narration as --quiet and --verbose ask. Returns the options; their
- * pointers stay valid as long as the process. Ends the process with status 0
- * after --help, and with 125 and a message if an option is wrong or belongs to
- * a later stage. See getopt_long(3). */
+/* Parses the command line of stage STAGE. Sets program_name ("stage02") and,
+ * after --quiet and --verbose, narration. Returns the options; their pointers
+ * stay valid until the process ends. Ends the process with status 0 after
+ * --help, and with 125 and a message if an option is wrong or belongs to a
+ * later stage. See getopt_long(3). */
 struct options parse_options(int stage, int argc, char *argv[]);
 
 /* Returns the limit for CONTROLLER: memory ("memory"), pids_limit ("pids") or

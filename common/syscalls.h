@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Includes the headers of the system calls that the stages use, and declares
- * the calls and constants that older C libraries lack (glibc before 2.36,
- * musl). Arguments and results are those of the man pages: -1 with errno on
+ * the calls and constants that some C libraries lack (glibc before 2.36, musl)
+ * or all. Arguments and results are those of the man pages: -1 with errno on
  * failure. The definitions are in syscalls.c.
  */
 #ifndef COMMON_SYSCALLS_H
@@ -66,8 +66,8 @@ int mount_setattr(int dfd, const char *path, unsigned int flags,
                   struct mount_attr *attr, size_t size);
 #endif
 
-/* keyctl(2) with the arguments of KEYCTL_JOIN_SESSION_KEYRING. NAME of NULL: a
- * new keyring without a name. */
+/* keyctl(2) with the arguments of KEYCTL_JOIN_SESSION_KEYRING. With a NULL NAME
+ * it joins a new session keyring without a name. */
 #ifndef KEYCTL_JOIN_SESSION_KEYRING
 #define KEYCTL_JOIN_SESSION_KEYRING 1
 #endif

@@ -110,8 +110,8 @@ bool give_terminal(int channel)
 
 /* --- in the parent: the caller's terminal --------------------------------- */
 
-/* Returns whether this job is in the terminal's foreground. A terminal that
- * does not control this session has no foreground (GROUP is -1): true then. */
+/* Returns whether this job is in the terminal's foreground. Returns true as
+ * well if the terminal does not control this session (GROUP is -1). */
 static bool in_foreground(void)
 {
     pid_t group = tcgetpgrp(STDIN_FILENO);
@@ -156,8 +156,8 @@ void end_typing(void)
     keyboard = -1;
 }
 
-/* Opens the terminal of FD again. The shell shares FD's open file description,
- * and must not get O_NONBLOCK. */
+/* Returns a new descriptor of FD's terminal, or FD if that fails. The shell
+ * shares FD's open file description, which must not become O_NONBLOCK. */
 static int open_again(int fd)
 {
     char path[32];
@@ -221,8 +221,8 @@ static void write_flow(struct flow *flow, int fd)
 }
 
 /* Reads output and returns whether there was any. The container's terminal adds
- * a carriage return to each line. Remove it unless the caller's terminal is
- * raw, because otherwise that terminal adds one as well. */
+ * a carriage return to each line. Only a raw terminal needs it: remove it for
+ * any other, which adds its own. */
 static bool read_printed(void)
 {
     char text[sizeof(printed.bytes)];

@@ -29,8 +29,8 @@ bool give_terminal(int channel);
  * PID is the container's first process. Dies on failure. */
 void receive_terminal(int channel, pid_t pid);
 
-/* Sets FDS for poll(2); a descriptor of -1 is not polled. Returns the timeout
- * for poll(2) in milliseconds, -1 for none. */
+/* Sets FDS for poll(2) and returns its timeout in milliseconds, -1 for none.
+ * Takes or restores the terminal if this job's foreground state has changed. */
 int watch_terminal(struct pollfd fds[TERMINAL_FDS]);
 
 /* Relays input and output after poll(2). Calls JUDGE for each key that sends
@@ -44,8 +44,8 @@ void relay_terminal(const struct pollfd fds[TERMINAL_FDS],
  * SIGINT, SIGQUIT or SIGTERM. */
 void drain_terminal(int signals);
 
-/* Returns the foreground process group of the container's terminal; without a
- * terminal PID, the container's first process. */
+/* Returns the foreground process group of the container's terminal. Without a
+ * terminal, returns PID, the container's first process. */
 pid_t terminal_foreground(pid_t pid);
 
 /* Gives the container's terminal the caller's window size. If standard input

@@ -5,11 +5,11 @@
  *
  *     make stage1 && ./run sh -c 'echo I am $$; exit 7'; echo $?
  *
- * Every namespace of the child is still the host's. What is here already is
- * what a container needs besides isolation: it waits until its parent is
- * ready, it does not outlive its parent, and its end becomes the parent's.
+ * Every namespace of the child is still the host's. The stage has what a
+ * container needs besides isolation: the child waits until its parent is ready
+ * and does not outlive it, and the parent exits with the child's status.
  *
- * clone(2), prctl(2) PR_SET_PDEATHSIG, pipe(7), waitpid(2), signal(7)
+ * clone(2), prctl(2) PR_SET_PDEATHSIG, socketpair(2), waitpid(2), signal(7)
  */
 #define _GNU_SOURCE
 #include "../common/container.h"
@@ -33,8 +33,8 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, with its terminal and its process group: nobody
- * outside gets a signal that is sent to the group. Drop what else execve(2)
+/* Leave the caller's session, terminal and process group, so that nobody
+ * outside gets a signal to the container's group. Drop what else execve(2)
  * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {

@@ -6,8 +6,8 @@
  *     make stage2 && sudo ./run sh -c 'touch /tmp/mine; ls /tmp'; ls /tmp
  *
  * CLONE_NEWNS gives the child a copy of the list of mounts. A copy alone is
- * not enough: systemd makes / shared, and mounts below a shared mount travel
- * from one copy to all others. So the first thing to do is to end that.
+ * not enough: systemd makes / shared, and a mount below a shared mount
+ * propagates to all other copies. So first make every mount private.
  *
  * mount_namespaces(7), mount(2), tmpfs(5)
  */
@@ -33,8 +33,8 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, with its terminal and its process group: nobody
- * outside gets a signal that is sent to the group. Drop what else execve(2)
+/* Leave the caller's session, terminal and process group, so that nobody
+ * outside gets a signal to the container's group. Drop what else execve(2)
  * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {

@@ -31,8 +31,8 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, with its terminal and its process group: nobody
- * outside gets a signal that is sent to the group. Drop what else execve(2)
+/* Leave the caller's session, terminal and process group, so that nobody
+ * outside gets a signal to the container's group. Drop what else execve(2)
  * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
@@ -75,8 +75,8 @@ static void mount_proc(void)
         die("mount", "/proc");
 }
 
-/* A new UTS namespace begins with a copy of the host's two names: the hostname,
- * and the NIS domain name, which gets the kernel's default. */
+/* A new UTS namespace begins with a copy of the host's two names. Set the
+ * hostname, and the NIS domain name to the kernel's default. */
 static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
@@ -85,9 +85,9 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC alone hides System V objects, which are no files. POSIX message
- * queues are: this file system shows those of the IPC namespace of the process
- * that mounts it. A host that lacks the directory (ENOENT) or the file system
+/* CLONE_NEWIPC alone hides System V objects. POSIX message queues are files as
+ * well: this file system shows those of the IPC namespace of the process that
+ * mounts it. A host that lacks the directory (ENOENT) or the file system
  * (ENODEV) has nothing to hide. */
 static void mount_mqueue(void)
 {

@@ -5,9 +5,9 @@
  *     sudo ./run --chroot -v build/escape:/tmp/escape /tmp/escape ls /
  *     sudo ./run          -v build/escape:/tmp/escape /tmp/escape ls /
  *
- * chroot(2) stores one directory at which ".." stops. A second chroot(2) puts
- * a lower one in its place, and a process that is above it, because chroot(2)
- * does not change its working directory, meets no stop on its way up.
+ * chroot(2) stores one directory at which ".." stops. A second chroot(2)
+ * replaces it by a lower one, and does not change the working directory. The
+ * process is then above the stored directory, and nothing stops "..".
  *
  * After pivot_root(2) the root of the container is the root of the mount
  * namespace. There is nothing above it that ".." could lead to.

@@ -6,13 +6,13 @@
  *     make stage5 && sudo ./run
  *     sudo ./run --chroot -v build/escape:/tmp/escape /tmp/escape
  *
- * pivot_root(2) changes what / is in the whole mount namespace, and the old
- * root can be unmounted; chroot(2) changes where one process starts to look,
- * and root climbs out of it. Then everything is mounted that a program expects
- * of a system, at its final path, and a few things that it shall not touch are
- * covered. Nothing is mounted before the root is entered, except what has to
- * come in from the host: no symbolic link in a root that somebody else made
- * can lead a mount, or a file that we create, out of it.
+ * pivot_root(2) changes the root of the whole mount namespace, and the old root
+ * can be unmounted. chroot(2) changes the root directory of one process only,
+ * which a privileged process can leave. Once inside, the stage mounts the file
+ * systems that a program expects and covers the files that it must not touch.
+ * It mounts nothing in the new root before entering it. Otherwise a symbolic
+ * link in a root that somebody else made could lead a mount, or a file that
+ * the stage creates, out of that root.
  *
  * pivot_root(2), chroot(2), open_tree(2), mount_setattr(2), path_resolution(7)
  */
@@ -67,8 +67,8 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, with its terminal and its process group: nobody
- * outside gets a signal that is sent to the group. Drop what else execve(2)
+/* Leave the caller's session, terminal and process group, so that nobody
+ * outside gets a signal to the container's group. Drop what else execve(2)
  * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
@@ -111,8 +111,8 @@ static void mount_proc(void)
         die("mount", "/proc");
 }
 
-/* A new UTS namespace begins with a copy of the host's two names: the hostname,
- * and the NIS domain name, which gets the kernel's default. */
+/* A new UTS namespace begins with a copy of the host's two names. Set the
+ * hostname, and the NIS domain name to the kernel's default. */
 static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
@@ -121,9 +121,9 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC alone hides System V objects, which are no files. POSIX message
- * queues are: this file system shows those of the IPC namespace of the process
- * that mounts it. A host that lacks the directory (ENOENT) or the file system
+/* CLONE_NEWIPC alone hides System V objects. POSIX message queues are files as
+ * well: this file system shows those of the IPC namespace of the process that
+ * mounts it. A host that lacks the directory (ENOENT) or the file system
  * (ENODEV) has nothing to hide. */
 static void mount_mqueue(void)
 {
@@ -243,8 +243,8 @@ static void make_devices(void)
             die("symlink", "%s", device_links[i][0]);
 }
 
-/* Much of /proc and /sys belongs to the machine. A bind mount copies the flags
- * of its source: MS_RDONLY needs a second call. ENOTDIR: a directory. */
+/* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
+ * a new bind mount: set it by a second call. ENOTDIR: it is a directory. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {

@@ -8,7 +8,7 @@
  * A namespace decides what a process sees, a cgroup how much it gets. The
  * limits hold from COMMAND's first instruction, because the container is in
  * its cgroup before it is set up. Moving a process by writing its PID to
- * cgroup.procs would cost a start more than all the rest: see the lesson.
+ * cgroup.procs would take longer than the rest of the start: see the lesson.
  *
  * cgroups(7), cgroup_namespaces(7), clone(2) for clone3 and CLONE_INTO_CGROUP
  */
@@ -75,8 +75,8 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, with its terminal and its process group: nobody
- * outside gets a signal that is sent to the group. Drop what else execve(2)
+/* Leave the caller's session, terminal and process group, so that nobody
+ * outside gets a signal to the container's group. Drop what else execve(2)
  * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
@@ -119,8 +119,8 @@ static void mount_proc(void)
         die("mount", "/proc");
 }
 
-/* A new UTS namespace begins with a copy of the host's two names: the hostname,
- * and the NIS domain name, which gets the kernel's default. */
+/* A new UTS namespace begins with a copy of the host's two names. Set the
+ * hostname, and the NIS domain name to the kernel's default. */
 static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
@@ -129,9 +129,9 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC alone hides System V objects, which are no files. POSIX message
- * queues are: this file system shows those of the IPC namespace of the process
- * that mounts it. A host that lacks the directory (ENOENT) or the file system
+/* CLONE_NEWIPC alone hides System V objects. POSIX message queues are files as
+ * well: this file system shows those of the IPC namespace of the process that
+ * mounts it. A host that lacks the directory (ENOENT) or the file system
  * (ENODEV) has nothing to hide. */
 static void mount_mqueue(void)
 {
@@ -251,8 +251,8 @@ static void make_devices(void)
             die("symlink", "%s", device_links[i][0]);
 }
 
-/* Much of /proc and /sys belongs to the machine. A bind mount copies the flags
- * of its source: MS_RDONLY needs a second call. ENOTDIR: a directory. */
+/* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
+ * a new bind mount: set it by a second call. ENOTDIR: it is a directory. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -301,7 +301,7 @@ static void enter_cgroup_namespace(void)
 
 static void mount_cgroups(const struct cgroup *all)
 {
-    /* Version 2 is one hierarchy; those of version 1 need a directory each. */
+    /* Version 2 is one hierarchy. Several need a directory each. */
     if (all && all->next &&
         mount("tmpfs", "/sys/fs/cgroup", "tmpfs", SECURE, "mode=755") == -1)
         die("mount", "/sys/fs/cgroup");
@@ -350,8 +350,7 @@ static int container_main(void *argument)
 }
 
 /* Version 2: create the child in its cgroup. clone3(2) returns twice, as
- * fork(2) does. So does the system call clone(2); its function is the C
- * library's. */
+ * fork(2) does. Only the C library's clone() calls a function instead. */
 static pid_t clone_into_cgroup(struct container *container, void *stack_end,
                                int flags)
 {

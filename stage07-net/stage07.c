@@ -4,12 +4,12 @@
  * and ports, and reaches the world through the host. With this it is complete.
  *
  *     make stage7 && sudo ./run
- *     sudo ./run httpd -f -p 80      and from the host: wget the address
+ *     sudo ./run httpd -f -p 80      on the host: wget eth0's address
  *
  * A new network namespace has a loopback interface that is down, and nothing
  * else. A veth pair is the cable: one end is eth0 in the container, the other
  * is plugged into a bridge of the host, to which all containers are connected.
- * What leaves the host through it carries the host's address (masquerading).
+ * Packets that leave the host carry the host's address (masquerading).
  *
  * network_namespaces(7), veth(4), rtnetlink(7), nft(8)
  */
@@ -72,7 +72,7 @@ static const struct limit limits[] = {
 #define PREFIX 20 /* 4093 addresses; a bridge has 1023 ports */
 static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
                                       NULL};
-/* Packets that leave get the host's address. From outside, only answers. */
+/* Packets that leave get the host's address. Only answers come in. */
 static const char nat_rules[] =
     "table ip mini-container {\n"
     "  chain " BRIDGE "-nat {\n"
@@ -96,8 +96,8 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, with its terminal and its process group: nobody
- * outside gets a signal that is sent to the group. Drop what else execve(2)
+/* Leave the caller's session, terminal and process group, so that nobody
+ * outside gets a signal to the container's group. Drop what else execve(2)
  * keeps: ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
@@ -140,8 +140,8 @@ static void mount_proc(void)
         die("mount", "/proc");
 }
 
-/* A new UTS namespace begins with a copy of the host's two names: the hostname,
- * and the NIS domain name, which gets the kernel's default. */
+/* A new UTS namespace begins with a copy of the host's two names. Set the
+ * hostname, and the NIS domain name to the kernel's default. */
 static void set_hostname(const char *name)
 {
     if (sethostname(name, strlen(name)) == -1)
@@ -150,9 +150,9 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC alone hides System V objects, which are no files. POSIX message
- * queues are: this file system shows those of the IPC namespace of the process
- * that mounts it. A host that lacks the directory (ENOENT) or the file system
+/* CLONE_NEWIPC alone hides System V objects. POSIX message queues are files as
+ * well: this file system shows those of the IPC namespace of the process that
+ * mounts it. A host that lacks the directory (ENOENT) or the file system
  * (ENODEV) has nothing to hide. */
 static void mount_mqueue(void)
 {
@@ -272,8 +272,8 @@ static void make_devices(void)
             die("symlink", "%s", device_links[i][0]);
 }
 
-/* Much of /proc and /sys belongs to the machine. A bind mount copies the flags
- * of its source: MS_RDONLY needs a second call. ENOTDIR: a directory. */
+/* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
+ * a new bind mount: set it by a second call. ENOTDIR: it is a directory. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -322,7 +322,7 @@ static void enter_cgroup_namespace(void)
 
 static void mount_cgroups(const struct cgroup *all)
 {
-    /* Version 2 is one hierarchy; those of version 1 need a directory each. */
+    /* Version 2 is one hierarchy. Several need a directory each. */
     if (all && all->next &&
         mount("tmpfs", "/sys/fs/cgroup", "tmpfs", SECURE, "mode=755") == -1)
         die("mount", "/sys/fs/cgroup");
@@ -342,7 +342,7 @@ static void make_bridge(void)
     network.subnet = choose_subnet(subnets, PREFIX);
     add_bridge(BRIDGE);
     add_address(BRIDGE, network.subnet + 1, PREFIX);
-    /* No container can announce itself to the host as an IPv6 router. */
+    /* Keep containers from becoming the host's IPv6 router. */
     write_sysctl("net/ipv6/conf/" BRIDGE "/accept_ra", 0);
     load_nft_rules(BRIDGE, nat_rules, address_text(network.subnet), PREFIX);
 }
@@ -354,7 +354,7 @@ static void remove_bridge(void)
     delete_link(BRIDGE);
 }
 
-/* The last container removes the bridge; the kernel, each one's veth pair. */
+/* The last parent removes the bridge. The kernel removes the veth pairs. */
 static void leave_network(void)
 {
     lock_host();
@@ -387,7 +387,7 @@ static void connect_network(pid_t pid)
     wait_for_bridge(BRIDGE, network.port);
 }
 
-/* In the container. The parent has created eth0 here and set it up. */
+/* In the container. The parent has created eth0, and it is up. */
 static void configure_network(enum network_mode mode)
 {
     if (mode != NETWORK_HOST)
@@ -433,8 +433,7 @@ static int container_main(void *argument)
 }
 
 /* Version 2: create the child in its cgroup. clone3(2) returns twice, as
- * fork(2) does. So does the system call clone(2); its function is the C
- * library's. */
+ * fork(2) does. Only the C library's clone() calls a function instead. */
 static pid_t clone_into_cgroup(struct container *container, void *stack_end,
                                int flags)
 {

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 100,   /* so often PID 1 looks at the tests */
+    TICK_MS = 100,   /* between two looks at the tests */
     GRACE_MS = 5000, /* for a test that was told to end */
     FIRST_PID = 1000 /* as on a host; no container's PIDs get so far */
 };
@@ -67,8 +67,8 @@ long long now_ms(void)
 
 /* --- the namespaces ------------------------------------------------------- */
 
-/* Where a tmpfs takes the place of the host's directory: no other program of
- * the machine writes there, and all that is left goes with the mount. */
+/* Directories of the host that a tmpfs covers. No other program of the machine
+ * writes there, and the kernel removes all files with the mount. */
 static const struct {
     const char *path, *options;
 } covered[] = {
@@ -118,7 +118,7 @@ static void make_directories(const char *path)
     mkdir(copy, 0755);
 }
 
-/* Mounts the directory FD at PATH, where it was: it may be covered there. */
+/* Mounts the directory FD at its PATH again, which a tmpfs may cover. */
 static void show_again(int fd, const char *path)
 {
     make_directories(path);
@@ -135,8 +135,8 @@ static int open_path(const char *path)
     return fd;
 }
 
-/* A wrong program may do anything, and root runs it. It can write to the tree,
- * to tmpfs and to other disks, and not to the host's root. */
+/* A wrong program runs as root and may do anything. Let it write to the tree,
+ * to tmpfs and to other disks, but not to the host's root. */
 static void make_root_read_only(void)
 {
     struct statvfs fs;
@@ -149,8 +149,8 @@ static void make_root_read_only(void)
                NULL);
 }
 
-/* The tree is above BUILD, if BUILD is not below some other directory. It stays
- * where it is and writable. */
+/* Keeps the tree, BUILD's parent, in place and writable; only BUILD if that
+ * parent is / or a covered directory. */
 static void prepare_mounts(const char *build)
 {
     char *tree = dirname(format("%s", build)), *here = getcwd(NULL, 0);
@@ -174,12 +174,12 @@ static void prepare_mounts(const char *build)
     make_root_read_only();
     make_directories(scratch());
     must_mount("scratch", scratch(), "tmpfs", 0, "mode=755,size=512m");
-    /* Shared within itself: what systemd does to / at boot. */
+    /* Share all mounts, as systemd does at boot. */
     must_mount("none", "/", NULL, MS_REC | MS_SHARED, NULL);
 }
 
-/* PIDs begin above those that a container sees inside; they do not where the
- * kernel lacks this file. */
+/* Lets PIDs begin above those inside a container. Without effect if the kernel
+ * lacks this file (CONFIG_CHECKPOINT_RESTORE). */
 static void skip_pids(void)
 {
     int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
@@ -229,7 +229,7 @@ static void on_alarm(int number)
 
 static void be_watched(void)
 {
-    /* No SA_RESTART; and a jump out of the handler leaves nothing blocked. */
+    /* No SA_RESTART, so calls return. SA_NODEFER, so a jump blocks nothing. */
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_NODEFER};
 
     sigset_t set;
@@ -332,7 +332,7 @@ static void be_first_process(const char *build, int released,
         stop("fork");
     if (test > 0)
         _exit(end_status(watch_over(test), "the test program"));
-    /* A shell makes those that it starts in the background ignore these. */
+    /* A shell starts background jobs with these two ignored. */
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     sigprocmask(SIG_SETMASK, mask, NULL);
@@ -350,8 +350,8 @@ static void choose_name(void)
     snprintf(name, sizeof(name), "container-test-%06x", number & 0xffffff);
 }
 
-/* Waits for PID 1, removes the cgroups, and ends as it ended or by the signal
- * that came. */
+/* Waits for PID 1, removes the cgroups, and ends with the status of PID 1, or
+ * by the signal that ended the wait. */
 static _Noreturn void keep(pid_t first, const sigset_t *set)
 {
     int number, status = 0;
@@ -392,7 +392,7 @@ static void end_with_parent(void)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (runner && !exists(atoi(runner)))
         exit(1);
-    unsetenv("RUNNER"); /* it is ours, not that of a program we start */
+    unsetenv("RUNNER"); /* not for the programs that we start */
 }
 
 void leave_the_host(const char *build)

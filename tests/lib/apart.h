@@ -11,26 +11,26 @@
  *    watches the tests.
  *  - the one that runs cmocka. All that the tests start is below it.
  *
- * When one of them dies, so do those below it: kill(-1, SIGKILL) in the last
- * one hits the processes of the current test and no other.
+ * When one of them dies, those below it die too. In the last one,
+ * kill(-1, SIGKILL) kills the processes of the current test and no other.
  */
 #ifndef TESTS_APART_H
 #define TESTS_APART_H
 
-/* Returns in the process that runs cmocka; the other two end with its status.
- * BUILD is the directory with the programs. The variable RUNNER may name the
- * process that started this one: if that has ended, so does this one. */
+/* Returns in the process that runs cmocka; the other two end with its status,
+ * or with 1 on failure. BUILD is the directory with the programs. If the
+ * environment has RUNNER, the starter's PID, ends if that process has ended. */
 void leave_the_host(const char *build);
 
 /* The name of this run's scratch directory and cgroups. */
 const char *run_name(void);
 
-/* Milliseconds on a clock that only goes forward. */
+/* Milliseconds of CLOCK_MONOTONIC. */
 long long now_ms(void);
 
-/* A test begins, which may last so many seconds. After that all its processes
- * are killed, so that whatever it waits for comes to an end. The same happens
- * to a test with too many processes. */
+/* Begins to watch a test, until end_watch(). After SECONDS, or if there are too
+ * many processes, kills all its processes, so that whatever the test waits for
+ * comes to an end. */
 void watch_test(int seconds);
 void end_watch(void);
 

@@ -21,7 +21,7 @@
 
 enum { MOST = 16, RMDIR_TRIES = 100 };
 
-/* On the top directory of version 2: the controllers that we enabled there. */
+/* An attribute of version 2's top directory: the controllers we enabled. */
 static const char mark[] = "trusted.container-test";
 
 /* For a whole test program. apart.c ends a test that has half as many
@@ -38,7 +38,7 @@ static size_t count;
 static size_t mounted;  /* all that have controllers, and version 2 */
 static int locks[MOST]; /* held until we end */
 
-/* Our path in a hierarchy, from TEXT, a /proc/PID/cgroup; see cgroups(7). */
+/* The path in hierarchy H by TEXT, a /proc/PID/cgroup; NULL: none. */
 static char *path_in(const char *text, const struct hierarchy *h)
 {
     char *copy = format("%s", text), *next, *found = NULL;
@@ -55,7 +55,7 @@ static char *path_in(const char *text, const struct hierarchy *h)
     return found;
 }
 
-/* The directory of PATH: below the mount, whose root may be no "/" itself. */
+/* Sets DIRECTORY to PATH's below MOUNT, which shows the tree at ROOT. */
 static void directory_of(char *directory, size_t size, const char *mount,
                          const char *root, const char *path)
 {
@@ -73,7 +73,7 @@ static bool is_wanted(const struct hierarchy *h)
            has_word(h->controllers, "pids") || has_word(h->controllers, "cpu");
 }
 
-/* One line of mountinfo, see proc_pid_mountinfo(5). */
+/* Adds the hierarchy of LINE of mountinfo, if any. */
 static void take_mount(const char *line, const char *own, const char *name)
 {
     struct hierarchy h = {0};
@@ -91,7 +91,7 @@ static void take_mount(const char *line, const char *own, const char *name)
     char *path = path_in(own, &h);
     if (!path || !is_wanted(&h) || count == MOST)
         return;
-    /* Version 2 has no process at its top that would be in the way. */
+    /* Version 2: the top may enable controllers for its children. */
     directory_of(h.base, sizeof(h.base), h.mount, root,
                  h.version == 2 ? root : path);
     size_t length = strlen(h.base);
@@ -114,7 +114,7 @@ static bool enter(const struct hierarchy *h, const char *directory)
     return joined;
 }
 
-/* Removes the directories below PATH, from the bottom up. */
+/* Removes cgroups below PATH but EXCEPT, deepest first. */
 static void remove_below(const char *path, const char *except)
 {
     DIR *directory = opendir(path);
@@ -133,7 +133,7 @@ static void remove_below(const char *path, const char *except)
         closedir(directory);
 }
 
-/* The kernel needs a moment to forget the last process of a cgroup. */
+/* Returns whether it could. A dead process is counted for a moment. */
 static bool remove_base(const char *base)
 {
     for (int tries = 0; tries < RMDIR_TRIES; tries++) {
@@ -171,8 +171,8 @@ static int lock_parent(const char *parent)
     return lock_path(parent, 0);
 }
 
-/* A run holds this one as long as it lives. It is on a file: the directory's is
- * for those who make directories in it. */
+/* A run holds this lock as long as it lives. The lock is on a file, because
+ * lock_parent() locks directories. Returns -1 if it is held. */
 static int lock_run(const char *base)
 {
     return lock_path(format("%s/cgroup.procs", base), LOCK_NB);
@@ -266,7 +266,7 @@ static bool make_base(const struct hierarchy *h, int *held)
                 (h->version == 1 || mkdir(h->own, 0755) == 0);
     int error = errno;
     close(lock);
-    /* Where the controller is not there, the file is missing. */
+    /* Ignore failures: a controller may be missing. */
     for (size_t i = 0; made && h->version == 2 && i < COUNT(wanted); i++)
         write_in(h->base, "cgroup.subtree_control", format("+%s", wanted[i]));
     for (size_t i = 0; made && i < COUNT(bounds); i++)
@@ -291,8 +291,8 @@ bool make_test_cgroups(const char *name)
     return true;
 }
 
-/* Our cgroup becomes the root of all that is seen: an empty cgroup file system
- * whose controllers nobody else enables or disables. */
+/* Makes our cgroup the root of the cgroup file system that we see. It is empty,
+ * and nobody else enables controllers there. Returns false with errno. */
 static bool see_own_cgroup_alone(struct hierarchy *h)
 {
     if (!enter(h, h->own) || unshare(CLONE_NEWCGROUP) == -1 ||
@@ -372,8 +372,8 @@ char *cgroup_of(pid_t pid, const char *controller)
     size_t length = strlen(own);
 
     assert_non_null(path);
-    /* Both begin with the same unseen root; our own directory is known. */
-    if (h->version == 2) /* one up: ours is a sister of the container's */
+    /* Both paths begin with the same prefix, which stands for base or own. */
+    if (h->version == 2) /* our cgroup is a sibling of the container's */
         while (length > 0 && own[length - 1] != '/')
             length--;
     assert_int_equal(strncmp(path, own, length), 0);
@@ -391,7 +391,7 @@ char *cgroup_value(pid_t pid, const char *controller, const char *v1,
     return text;
 }
 
-/* Names of the directories in PATH, sorted, one a line. */
+/* PATH and its directories' names, sorted, on one line. */
 static char *directories_in(const char *path)
 {
     DIR *directory = opendir(path);

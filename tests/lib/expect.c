@@ -9,7 +9,7 @@
 void assert_contains(const char *text, const char *part)
 {
     if (!text)
-        fail_msg("'%s' is in nothing: there is no text", part);
+        fail_msg("'%s' is missing: there is no text", part);
     if (!strstr(text, part))
         fail_msg("'%s' is not in:\n%s", part, text);
 }
@@ -26,13 +26,13 @@ void assert_text(const char *text, const char *expected)
 
     if (!text || !expected)
         fail_msg("there is no text; expected:\n%s",
-                 expected ? expected : "another one");
+                 expected ? expected : "a text");
     if (strcmp(text, expected) == 0)
         return;
     for (size_t i = 0; text[i] && text[i] == expected[i]; i++)
         if (text[i] == '\n')
             same = i + 1;
-    /* The ends first that differ: cmocka cuts what is long. */
+    /* Print from the differing line on: cmocka cuts text. */
     fail_msg("after %zu equal characters, expected:\n%.400s\ngot:\n%s", same,
              expected + same, text + same);
 }

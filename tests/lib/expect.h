@@ -12,8 +12,8 @@ void assert_lacks(const char *text, const char *part);
 void assert_text(const char *text, const char *expected);
 void assert_status(struct result result, int status);
 
-/* A message of ours: "stageNN: MESSAGE" with HINT in the line after it. NULL:
- * no hint. MESSAGE and HINT are parts of the lines. */
+/* The last message, "stageNN: ...", contains MESSAGE, and the line after it
+ * HINT. NULL: that line is missing. */
 void assert_message(struct result result, const char *message,
                     const char *hint);
 

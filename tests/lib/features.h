@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a stage has: each feature with the stage that introduces it. A test asks
- * has(NEW_ROOT), and not for the number of the stage under test, which later
- * stages inherit it from.
+ * has(NEW_ROOT), and not whether the stage under test is stage 5, because later
+ * stages inherit the feature.
  */
 #ifndef TESTS_FEATURES_H
 #define TESTS_FEATURES_H

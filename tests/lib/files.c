@@ -95,7 +95,7 @@ const char *find_build_directory(void)
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
     path[length == -1 ? 0 : length] = '\0';
-    /* build/tests/test_stage03 lies two below build. */
+    /* From build/tests/test_stage03 to build. */
     snprintf(build_directory, sizeof(build_directory), "%s",
              dirname(dirname(path)));
     return build_directory;

@@ -11,15 +11,15 @@
  * "private/rootfs". */
 char *built(const char *name);
 
-/* Finds the directory with the programs, build, which it returns: the test
- * program is in build/tests. Called first of all. */
+/* Finds and returns the build directory: the one above build/tests, where the
+ * test program is. Called first of all. */
 const char *find_build_directory(void);
 
 /* The number of the last stage that make built. */
 int last_stage(void);
 
 /* A directory on a tmpfs, empty at the start of the program. It is not below
- * /tmp: the stages from 2 to 4 show it as well. */
+ * /tmp, which stages 2 to 4 cover. */
 char *scratch(void);
 
 /* A path below scratch(): nothing is there, a directory is there, or a copy of

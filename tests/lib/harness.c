@@ -101,7 +101,7 @@ static bool is_wanted(const struct CMUnitTest *test, int own_stage,
     return !only || strcmp(test->name, only) == 0;
 }
 
-/* Leaves of the COUNT tests those of SHARE, as "2/3". Returns how many. */
+/* Keeps the part SHARE, "2/3", of the COUNT tests. Returns how many. */
 static size_t take_share(struct CMUnitTest *tests, size_t count,
                          const char *share)
 {
@@ -133,7 +133,7 @@ int test_main(int argc, char *argv[], int own_stage, const char *name,
         if (is_wanted(&tests[i], own_stage, argc > 2 ? argv[2] : NULL))
             chosen[used++] = tests[i];
     used = take_share(chosen, used, getenv("SHARE"));
-    unsetenv("SHARE"); /* it is ours, not that of a program we start */
+    unsetenv("SHARE"); /* not for the programs that we start */
     if (geteuid() != 0) {
         print_error("The tests need root: sudo make test%d\n", stage);
         return 1;

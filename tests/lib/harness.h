@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The harness of the expectation tests: runs the tests of one file, and has by
- * its headers what each of them needs: running a stage (run.h), looking at it
- * from outside (look.h, mounts.h), and judging (expect.h, host.h).
+ * The harness of the expectation tests: runs the tests of one file. Its headers
+ * have what a test needs: running a stage (run.h), looking at it from outside
+ * (look.h, mounts.h), and judging (expect.h, host.h).
  *
- * Everything happens in PID, mount, UTS and IPC namespaces and in cgroups of
- * the test program's own, see apart.h: what is called "the host" here is what
- * they show. Every mount in there is shared, as systemd makes them on most
- * hosts: a container that forgets to make its mounts private is caught by that.
+ * Everything happens in PID, mount, UTS and IPC namespaces and cgroups of the
+ * test program's own, see apart.h. "The host" means what these show. Every
+ * mount there is shared, as systemd makes them on most hosts, so that a
+ * container that forgets to make its mounts private fails.
  * From stage 7 on, each test has a new network namespace as well.
  *
  * Every test comes to an end. One that lasts too long, or that has too many
@@ -36,8 +36,8 @@
 #include "run.h"
 #include "text.h"
 
-/* Seconds that a test may last, and wait for what has to come: 30, or what the
- * variable PATIENCE says. */
+/* Seconds that a test may last, and may wait for one thing: 30, or the value of
+ * the environment variable PATIENCE. */
 extern int patience;
 
 /* Seconds that each test may last instead: for programs that try out many

@@ -35,8 +35,8 @@ static int add_file(const char *path, const struct stat *st, int type,
 }
 
 /* The paths of all files below a directory, on its own file system, sorted,
- * each with mode, owner and size; a directory's size would only hide the name
- * of the file that is new in it. */
+ * each with mode, owner and size. Without the size of directories: if that
+ * differed first, the report would not name the new file. */
 static char *tree_of(const char *path)
 {
     size_t size = 1;

@@ -10,13 +10,13 @@
  * /run, /tmp and /dev/shm, this process's children; from stage 6 on the cgroups
  * and from stage 7 on the network. The children include every orphan of a
  * container: the test program is their reaper, see PR_SET_CHILD_SUBREAPER in
- * prctl(2). To be taken before and after; compare with
- * assert_host_unchanged(). */
+ * prctl(2). Take it before; assert_host_unchanged() takes it again and
+ * compares. */
 char *host_state(void);
 void assert_host_unchanged(const char *before);
 
-/* What the kernel does not remove when the parent is killed, a bridge or a
- * cgroup, the next run does. */
+/* Runs the stage once more, to remove the bridge or the cgroup that a killed
+ * parent left. */
 void mend_host(void);
 
 #endif

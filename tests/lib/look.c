@@ -85,7 +85,7 @@ void wait_until_gone(pid_t pid)
             fail_msg("process %d is still there", pid);
         if (is_abandoned(pid) && ++abandoned > ABANDONED_MS / 5)
             fail_msg("process %d lives on without its parent: it sleeps, and "
-                     "no signal is on its way",
+                     "no signal is pending",
                      pid);
         poll(NULL, 0, 5);
     }

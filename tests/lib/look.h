@@ -8,23 +8,23 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* After that, a process that lost its parent will not be killed for it. */
+/* A process that lives this long after its parent will live on. */
 enum { ABANDONED_MS = 1000 };
 
-/* The end of a wait. The test's own limit comes first, except in one that may
- * last longer than others. */
+/* When a wait that begins now must end, by now_ms(). The test's own limit comes
+ * first, except with test_limit. */
 long long wait_deadline(void);
 
-/* Calls DONE with ARGUMENT until it returns true; fails the test when it has
- * not in the time of `patience`. */
+/* Calls DONE with ARGUMENT until it returns true. After `patience`, fails the
+ * test with "waited in vain until WHAT". */
 void wait_until(bool (*done)(const void *), const void *argument,
                 const char *what);
 
 /* Whether a process with this PID exists (and is no zombie). */
 bool exists(pid_t pid);
 
-/* Waits until it is gone, or fails the test when it is not after `patience`.
- * Waits for the ports of ended containers as well, see network.h. */
+/* Waits until PID is gone. Fails the test after `patience`, or if PID lives on
+ * without its parent. Then calls wait_for_dying_ports(). */
 void wait_until_gone(pid_t pid);
 
 /* For wait_until(): the process whose PID this is sleeps, and has no signal
@@ -43,7 +43,7 @@ pid_t *children_of(pid_t pid);
 /* "pid:[4026531836]" of a process: what /proc/PID/ns/NAME links to. */
 char *namespace_of(pid_t pid, const char *name);
 
-/* The value of a line of /proc/PID/status: status_of(pid, "NSpid"). */
+/* The line NAME ("NSpid") of /proc/PID/status; NULL if PID is gone. */
 char *status_of(pid_t pid, const char *name);
 
 #endif

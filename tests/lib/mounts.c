@@ -64,8 +64,8 @@ void remember_mounts(void)
     own_mounts = mounts_now();
 }
 
-/* A mount that was not there at the start, by its ID, which a line begins
- * with; NULL if there is none. See proc(5). */
+/* The mount point of a mount whose ID, the first word of its line, is new since
+ * the start; NULL if there is none. See proc(5). */
 static char *foreign_mount(void)
 {
     char *now = mounts_now(), *found = NULL, point[PATH_MAX];

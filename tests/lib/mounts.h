@@ -10,8 +10,8 @@
 /* The mounts that a process sees, one a line: /proc/PID/mountinfo whole. */
 char *mounts_of(pid_t pid);
 
-/* The last line of MOUNTS (see mounts_of) that is mounted at POINT, the one
- * that is seen there; NULL if there is none. */
+/* The last line of MOUNTS (see mounts_of) with the mount point POINT, which is
+ * the mount seen there; NULL if there is none. */
 char *mount_at(const char *mounts, const char *point);
 
 /* The mount points of MOUNTS, sorted, one a line. */

@@ -84,8 +84,8 @@ void narration_has_one_form_and_clone_comes_first(void **state)
 
 /* --- side by side with strace --------------------------------------------- */
 
-/* What strace may print and the narration does not: calls that it does not
- * tell, and the ones that it tells only if there is something to tell. */
+/* Returns whether the narration has LINE as well: one of CALLS or a write of a
+ * setting, but not if it found no child (wait4) or no file (execve). */
 static bool is_narrated(const char *line)
 {
     static const char *const calls[] = {
@@ -103,7 +103,7 @@ static bool is_narrated(const char *line)
     if (strncmp(line, "write(", 6) == 0) /* a limit, or a sysctl */
         return path && (strncmp(path, "</sys/fs/cgroup", 15) == 0 ||
                         strncmp(path, "</proc/sys/", 11) == 0);
-    /* fork(3) and its end, for nft. */
+    /* fork(2) of nft, and its end. */
     if (strncmp(line, "clone(child_stack=NULL", 22) == 0 ||
         (strncmp(line, "wait4(", 6) == 0 && strstr(line, "}], 0, NULL)")))
         return false;
@@ -136,9 +136,9 @@ static char *without_paths(char *line)
     return line;
 }
 
-/* Cuts what the two cannot have in common: the stack that is given to clone(2)
- * the C library moves by a few words; the address of the environment, and the
- * result of an execve(2) that has not been made yet. */
+/* Cuts what must differ: the stack of clone(2), which the C library moves by a
+ * few words, and of execve(2) the address of the environment and the result,
+ * which the narration does not know yet. */
 static char *normal(const char *line)
 {
     char *copy = without_paths(format("%s", line)), *at;
@@ -160,7 +160,7 @@ static char *normal(const char *line)
 }
 
 /* The lines of one process in strace's file, in the form of the narration.
- * OF_COMMAND: the lines of the container end where COMMAND begins. */
+ * CONTAINER: the lines end where COMMAND begins. */
 static char *strace_lines(pid_t pid, bool container)
 {
     char **lines = lines_of(contents(format("%s/trace.%d", scratch(), pid)));
@@ -215,7 +215,7 @@ static void compare_with_strace(char *const args[])
     assert_same_lines(narrated_lines(lines, "host"), strace_lines(host, false));
 }
 
-/* Neither line is missing, neither is one too many, and they are the same. */
+/* No line is missing, none is too many, and all are the same. */
 void narration_is_what_strace_prints(void **state)
 {
     char *volume = format("%s:/mnt:ro", scratch());
@@ -275,7 +275,7 @@ void functions_of_earlier_stages_fold_into_one_line(void **state)
             assert_true(strlen(*lines) <= 100);
 }
 
-/* What folds is shown when it fails. */
+/* A folded call that fails is shown. */
 void a_failing_call_of_an_earlier_stage_is_shown(void **state)
 {
     struct result result =

@@ -13,9 +13,8 @@
  */
 void check_form(char *const lines[], pid_t *host, pid_t *container);
 
-/* The line about the container's clone(2). From stage 6 on, the parent sets
- * limits before that, from stage 7 on a bridge; nothing of the container comes
- * before it. */
+/* The line about the container's clone(2). Fails the test if a line of the
+ * container comes before it, or, up to stage 5, another call of the parent. */
 char *clone_line(char *const lines[]);
 
 #endif

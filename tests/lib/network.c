@@ -19,8 +19,8 @@
 
 enum { WAIT_MS = 10000 };
 
-/* The kernel asks a second long whether somebody has a new IPv6 address, which
- * is "tentative" until then: two looks at the host would differ by that. */
+/* Disables duplicate address detection: a new IPv6 address is "tentative" for a
+ * second, and two states of the host would differ. Returns false with errno. */
 static bool ask_for_no_duplicates(void)
 {
     int fd = open("/proc/sys/net/ipv6/conf/default/accept_dad",

@@ -13,7 +13,7 @@
 bool enter_test_network(void);
 
 /* Waits until the kernel has removed the veth pairs of ended containers. That
- * takes some 20 ms. Until then, a bridge with such a port is in use. */
+ * takes some 20 ms. Until then, network_state() would still list them. */
 void wait_for_dying_ports(void);
 
 /* Links, addresses, routes, nft rules and sysctls of the namespace, after

@@ -159,7 +159,7 @@ void namespaces_need_root_and_the_message_says_so(void **state)
                    "sudo ./run");
 }
 
-/* What Docker does to its containers, and many a restricted root has. */
+/* Docker starts its containers without this capability. */
 static void drop_sys_admin(void *argument)
 {
     (void)argument;
@@ -190,7 +190,7 @@ static void enter_user_namespace(void *argument)
                                            {"/proc/self/gid_map", "0 65534 1"}};
 
     become_nobody(argument);
-    /* Who has changed the user may not write to the own files of /proc. */
+    /* After a change of user, root owns a process's files in /proc. */
     if (prctl(PR_SET_DUMPABLE, 1) == -1 || unshare(CLONE_NEWUSER) == -1)
         _exit(98);
     for (size_t i = 0; i < COUNT(files); i++) {
@@ -230,7 +230,7 @@ static void limit_descriptors(void *count)
         _exit(98);
 }
 
-/* What fails may fail again while the parent cleans up. */
+/* What fails twice is reported once. */
 void too_few_descriptors_are_one_message(void **state)
 {
     char **args = join(WORDS(stage_program(), "-q"), WORDS("echo", "run"));

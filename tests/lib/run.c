@@ -85,7 +85,7 @@ static void feed(struct pollfd *fd, const char **input, size_t *left)
     }
 }
 
-/* Fails the test if PID, of a program NAME, must not go on. */
+/* Fails the test if NAME runs too long or prints too much. */
 static void bound(pid_t pid, const char *name, long long deadline,
                   const struct result *result)
 {
@@ -331,7 +331,7 @@ struct result finish(struct live *live)
 }
 
 /* Ends a container that the test left. Its parent is given the time to remove
- * what outlives it: on version 2, the controllers that it enabled. */
+ * what outlives it: its cgroup and the bridge. */
 static void end_live(const struct live *live)
 {
     long long deadline = now_ms() + 5000;
@@ -354,8 +354,8 @@ void end_containers(void)
         end_live(&alive[--alive_count]);
 }
 
-/* It is sleep(1) by now, and no more the shell before it, which may have had
- * handlers of its own: dash has one for SIGINT. */
+/* For wait_until(): sleep(1) has replaced the shell, which may have handlers.
+ * dash has one for SIGINT. */
 static bool is_sleep(const void *pid)
 {
     char *name = status_of(*(const pid_t *)pid, "Name");

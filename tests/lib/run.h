@@ -71,15 +71,15 @@ struct live start_with(char *const args[]);
 /* A sh -c script that the harness waits for: prints "ready", then SCRIPT. */
 #define READY(script) "sh", "-c", "echo ready; " script
 
-/* Starts a COMMAND that sleeps and handles no signal; returns when it does. */
+/* Starts a COMMAND that handles no signal; returns when it sleeps. */
 struct live start_sleep(void);
 
 /* The same, with options of the stage, ended by NULL. */
 struct live start_sleep_with(char *const words[]);
 
-/* Stage 7 makes its bridge for the first container and removes it after the
- * last, which takes longer than all else. For tests that are about something
- * else and start many containers: one more lives until the test ends. */
+/* From stage 7 on, starts a container that lives until the test ends, so that
+ * the bridge stays: to make and remove a bridge takes longer than all else. For
+ * tests that start many containers and are not about the bridge. */
 void keep_the_bridge(void);
 
 /* The next line that COMMAND prints, without its newline. Fails the test when

@@ -36,8 +36,8 @@ struct result run_failing(const char *inject, bool everywhere,
     return run_program(NULL, strace);
 }
 
-/* How often one process makes a call, by strace's file; the container's calls
- * until it is COMMAND, its parent's until it has made it. */
+/* How often one process makes a call, by strace's file: the container until it
+ * becomes COMMAND, the parent until it has made the container. */
 static int count_calls(const char *call, pid_t pid, bool container)
 {
     char **lines = lines_of(contents(format("%s/trace.%d", scratch(), pid)));
@@ -83,7 +83,7 @@ int fail_each_call(const char *const calls[], char *const words[])
         int inside = strcmp(*calls, "mkdir") == 0
                          ? 0
                          : count_calls(*calls, container, true);
-        /* strace counts for each process: one run fails in the first. */
+        /* The call fails in the first process that makes it N times. */
         for (int n = 1; n <= (in_host > inside ? in_host : inside); n++) {
             fail_call(*calls, n, words);
             failures++;

@@ -17,11 +17,10 @@ struct result run_strace(char *const args[], pid_t *host, pid_t *child);
 struct result run_failing(const char *inject, bool everywhere,
                           char *const words[]);
 
-/* Runs the stage with WORDS (ended by NULL) as options again and again; each
- * time another one of CALLS fails, as often as the stage makes it before
- * COMMAND runs. Each must end in status 125 and leave nothing. Returns how many
- * failed.
- */
+/* For each of CALLS, and each time that the stage makes it before COMMAND runs:
+ * runs the stage with the options WORDS (ended by NULL), and that call fails.
+ * Each run must end with status 125, and all together leave nothing. Returns
+ * the number of runs. */
 int fail_each_call(const char *const calls[], char *const words[]);
 
 #endif

@@ -79,7 +79,7 @@ static void a_stage_that_loops_fails_after_its_time(void **state)
     assert_failed(test_wrong(loop, TRACES, 1), "not ended after 1 s");
 }
 
-/* No step of it is the last. A first container is a good one. */
+/* It makes calls without end. Its first container is good. */
 static void a_stage_whose_calls_have_no_end_fails_after_its_time(void **state)
 {
     const char *script = "case $* in *ready*) (echo ready; read line); exit;; "
@@ -234,14 +234,14 @@ static void a_test_program_that_gets_a_signal_leaves_nothing(void **state)
     }
 }
 
-/* A process that is about to end may still hold them. */
+/* A process that is ending may still be in a cgroup. */
 static bool next_run_removes_all(const void *before)
 {
     test_wrong("exit 0", RUNS, 30);
     return strcmp(traces(), before) == 0;
 }
 
-/* Its processes end with it. Its cgroups wait for the next run. */
+/* Its processes end with it. The next run removes its cgroups. */
 static void the_next_run_removes_what_a_killed_test_program_left(void **state)
 {
     char *const args[] = {make_wrong(HANGS), NULL};
@@ -268,7 +268,7 @@ static void what_a_living_test_program_has_is_left_alone(void **state)
     signal_and_wait(pid, SIGTERM);
 }
 
-/* Runs the tests of the small tree as make does. */
+/* The words that make runs: run.sh and PROGRAM. */
 static char **run_sh(char *program)
 {
     char **words = calloc(3, sizeof(*words));

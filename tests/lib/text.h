@@ -17,10 +17,10 @@ char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
 /* An array of the words of both, ended by NULL. */
 char **join(char *const first[], char *const second[]);
 
-/* Splits TEXT, which is changed, into its lines; the last is NULL. */
+/* Splits TEXT, which is changed, into non-empty lines, then NULL. */
 char **lines_of(char *text);
 
-/* Whether WORD is one of LIST, which commas, spaces or newlines divide. */
+/* Whether WORD is in LIST, separated by commas, spaces or newlines. */
 bool has_word(const char *list, const char *word);
 
 /* For qsort(3): two elements of an array of strings. */

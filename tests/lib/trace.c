@@ -29,8 +29,8 @@ static bool is_crash(int number)
            number == SIGFPE || number == SIGABRT;
 }
 
-/* Waits for a change of a traced process: its wait status. One that crashes
- * would be stopped there again and again. */
+/* Returns the wait status of the next change of a traced process. Fails the
+ * test if it crashes: it would be stopped there again and again. */
 static int wait_for(pid_t pid)
 {
     int status;
@@ -217,9 +217,9 @@ static bool kill_parent_at(int step, bool released)
     return set_up;
 }
 
-/* Killed before the container's first instruction, its first call, its second,
- * ... up to its execve(2). Another container keeps the bridge of stage 7, which
- * would be removed and made again each time. */
+/* Kills the parent before the container's first instruction, first call, second
+ * call, ... up to its execve(2). Another container keeps the bridge of stage 7,
+ * which would be removed and made again each time. */
 void container_never_runs_on_without_its_parent(void **state)
 {
     char *before = host_state();

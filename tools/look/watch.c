@@ -155,9 +155,8 @@ static void handle(const struct proc_event *event)
             add(event->event_data.exec.process_tgid);
         }
         text = command_of(event->event_data.exec.process_tgid);
-        if (strcmp(text, "[]") == 0)
-            strcpy(text, "?"); /* it has ended meanwhile */
-        print_event("exec", event->event_data.exec.process_tgid, text);
+        print_event("exec", event->event_data.exec.process_tgid,
+                    strcmp(text, "[]") == 0 ? "(has ended)" : text);
         free(text);
         break;
     case PROC_EVENT_EXIT:
