@@ -88,6 +88,11 @@ need_for_crossing() {
         aarch64-linux-gnu-gcc ""
 }
 
+need_for_debugging() {
+    need "gdb -nx -batch -ex 'python print(1)' | grep 1" gdb gdb gdb gdb
+    need "command -v nsenter" util-linux util-linux util-linux util-linux
+}
+
 need_for_checking() {
     need "command -v gcc" gcc gcc gcc gcc
     need "command -v clang" clang clang clang clang
@@ -124,7 +129,8 @@ need_for_building
 [ $# -gt 0 ] || set -- test
 for goal in "$@"; do
     case $goal in
-    stage7 | stages | bench | lessons | clean-host) need_for_network ;;
+    stage7 | stages | bench | clean-host) need_for_network ;;
+    gdb* | lessons) need_for_network && need_for_debugging ;;
     test* | mutants | faults) need_for_network && need_for_testing ;;
     vm*)
         need_for_network && need_for_testing && need_for_machine
