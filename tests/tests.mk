@@ -154,7 +154,7 @@ builds: test-needs
 	@SUDO="$(SUDO)" tests/verbs/builds.sh
 
 .PHONY: lessons
-lessons: stages rootfs
+lessons: stages rootfs $(BUILD)/look
 	@$(SUDO)tests/verbs/lessons.sh
 
 .PHONY: check

@@ -115,6 +115,22 @@ short_functions() {
     [ -z "${bad:-}" ]
 }
 
+# A lesson's 'now fails in "a name"' names a test.
+failing_tests_exist() {
+    for readme in stage*/README.md; do
+        tr '\n' ' ' <"$readme" |
+            grep -o 'now fails[^.]*"[^"]*"' | grep -o '"[^"]*"' |
+            tr ' ' '_' | tr -d '"'
+    done | sort -u >"$work/named"
+    while read -r name; do
+        grep -rqw "$name" tests/stages tests/lib/*.h || {
+            echo "no test is called $name"
+            bad=1
+        }
+    done <"$work/named"
+    [ -s "$work/named" ] && [ -z "${bad:-}" ]
+}
+
 # Every name that the linker redirects stands in for a call, and the other way.
 calls_are_narrated() {
     sed -n 's/^WRAP([^,]*, \([a-z_0-9]*\).*/\1/p' \
@@ -154,6 +170,7 @@ check "gcc compiles without a warning" builds_with gcc
 check "clang compiles without a warning" builds_with clang
 check "clang-tidy finds nothing" tidy
 check "cppcheck finds nothing" analyzed
+check "the tests that the lessons name exist" failing_tests_exist
 check "the edits of tests/mutants/mutants.txt fit" tests/mutants/mutants.sh --fits
 check "the command lines in tests/fuzz are judged well" make fuzz-cases
 check "narrated calls are those of the Makefile" calls_are_narrated

@@ -4,11 +4,17 @@
 # Types the commands of the lessons and compares what is printed with what the
 # lessons show: tests/verbs/lessons.sh [FILE]...
 #
-# What is typed: the lines that begin with "$ " in the console blocks, in a copy
-# of the tree, by root and so without sudo, in mount, UTS, IPC and network namespaces
-# of their own. Left out: blocks that need a second terminal, the sections that ask
-# to break the code, strace (the lessons show the lines that matter), ipcrm (it
-# takes a number) and, where the host has no /dev/mqueue, what is about it.
+# What is typed: the lines that begin with "$ " in the console blocks, and those
+# that begin with "> " after one of them, in a copy of the tree, by root and so
+# without sudo, in namespaces of their own. An HTML comment before a block, which
+# the reader does not see, says what the block needs:
+#
+#     <!-- beside: ./run -q sleep 60 -->   run this meanwhile; P is the PID of its
+#                                          container
+#     <!-- edit: s/MS_REC | // -->         edit the stage by sed(1) and build it
+#
+# Left out: strace (the lessons show the lines that matter), ipcrm (it takes a
+# number) and, where the host has no /dev/mqueue, what is about it.
 # What is compared: every line, with numbers and the copy's path made equal,
 # because PIDs, addresses and sizes differ from run to run.
 set -eu
@@ -19,6 +25,7 @@ if [ -z "${LESSONS_APART:-}" ]; then
     LESSONS_APART=1 exec unshare --mount --uts --ipc --net "$0" "$@"
 fi
 build/private/rootfs/bin/busybox ip link set lo up
+build/private/rootfs/bin/busybox hostname vm
 
 # The lessons call make themselves, and not as a part of make lessons.
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -30,32 +37,95 @@ cp -a build "$work"
 passed=0
 failed=0
 
-# One file a command in $work/.lesson: NNN.command, NNN.shown.
+# Files in $work/.lesson for command NNN: NNN.command; NNN.shown, its output;
+# NNN.block, the number of its block; NNN.beside and NNN.edit, a line a comment.
 extract() {
     rm -rf "$work/.lesson"
     mkdir "$work/.lesson"
     awk -v to="$work/.lesson" '
-        /^## / { skip = /Break it/ }
-        /(second|third) terminal/ { second = 1 }
-        /^```console/ { inside = 1; next }
-        /^```/ && inside { inside = 0; second = 0; next }
-        /^```/ { next }
-        inside && !skip && !second {
-            if (/^\$ /) {
-                file = sprintf("%s/%03d", to, ++n)
-                print substr($0, 3) >(file ".command")
-                printf "" >(file ".shown")
-            } else if (n)
-                print >(file ".shown")
-        }' "$1"
+        function comment() { sub(/^<!-- [a-z]*: /, ""); sub(/ -->$/, ""); return $0 "\n" }
+        /^<!-- beside: / { beside = beside comment() }
+        /^<!-- edit: / { edit = edit comment() }
+        /^```console/ { inside = 1; block++; next }
+        /^```/ && inside { inside = 0; beside = edit = ""; next }
+        !inside { next }
+        /^\$ / {
+            file = sprintf("%s/%03d", to, ++n)
+            print substr($0, 3) >(file ".command")
+            print block >(file ".block")
+            printf "%s", beside >(file ".beside")
+            printf "%s", edit >(file ".edit")
+            printf "" >(file ".shown")
+            more = 1
+            next
+        }
+        /^> / && more { print substr($0, 3) >(file ".command"); next }
+        n { more = 0; print >(file ".shown") }' "$1"
 }
 
 left_out() {
-    case $(cat "$1") in
+    case $(cat "$1" "${1%.command}.shown") in
     strace* | ipcrm*) return 0 ;;
     *mqueue* | *"--hostname web"*) [ ! -d /dev/mqueue ] ;;
     *) return 1 ;;
     esac
+}
+
+# Prints the PID of the container of the parent $1, once COMMAND runs in it.
+container_of() {
+    "$work/build/look" | awk -v parent="parent $1," '
+        /PID here  command$/ { ours = index(before, parent); first = 1; next }
+        first && ours && $3 !~ /(run|stage0.)$/ { print $2 }
+        { first = 0; before = $0 }'
+}
+
+# Runs each line of FILE in the background, and sets P for the last. Their input
+# stays open.
+start_beside() {
+    [ -s "$1" ] || return 0
+    mkfifo "$work/.input"
+    exec 8<>"$work/.input"
+    while read -r line; do
+        (cd "$work" && eval "exec $line") <&8 >"$work/.beside" 2>&1 8<&- &
+        besides="$besides $!"
+        P=
+        for _ in $(seq 500); do
+            P=$(container_of $!)
+            [ -z "$P" ] || break
+            sleep 0.02
+        done
+    done <"$1"
+    export P
+}
+
+end_beside() {
+    # shellcheck disable=SC2086 # a word a process
+    [ -z "$besides" ] || { kill $besides; wait $besides; } 2>/dev/null || :
+    besides=
+    rm -f "$work/.input"
+}
+
+# edit FILE: edits the stage of $readme by the lines of FILE and builds it.
+edit_stage() {
+    [ -s "$1" ] || return 0
+    stage=${readme%%-*}
+    source=$(echo "$work/$stage"-*/"$stage.c")
+    cp -p "$source" "$work/.source"
+    sed -i -f "$1" "$source"
+    ! cmp -s "$source" "$work/.source" || echo "an edit changes nothing"
+    build_stage
+}
+
+build_stage() {
+    number=${stage#stage}
+    make -s -C "$work" CFLAGS='-O2 -w' "stage${number#0}" 2>&1 | grep -i error || :
+}
+
+restore_stage() {
+    [ -e "$work/.source" ] || return 0
+    cp "$work/.source" "$source"
+    rm "$work/.source"
+    build_stage
 }
 
 # Numbers and addresses become N, runs of blanks one blank, the path /copy.
@@ -63,22 +133,32 @@ normalize() {
     sed -e '/^  \(CC\|LINK\)  /d' -e '/^rootfs: built/d' -e 's/sudo //g' \
         -e "s|$work|/copy|g" -e 's|/home/student/containers|/copy|g' \
         -e 's/0x[0-9a-f]*/N/g' -e 's/[0-9][0-9]*/N/g' \
-        -e 's/[[:space:]][[:space:]]*/ /g' -e 's/ $//'
+        -e 's/[[:space:]][[:space:]]*/ /g' -e 's/^ //' -e 's/ $//' \
+        -e 's,pts/N,?,' -e 's/ ? \([SR]s*\)+ / ? \1 /'
 }
 
 sudo() {
     "$@"
 }
 
+besides=
 for readme in "$@"; do
     extract "$readme"
+    block=
     for command in "$work"/.lesson/*.command; do
         if [ ! -e "$command" ] || left_out "$command"; then
             continue
         fi
-        shown=${command%.command}.shown
+        base=${command%.command}
+        if [ "$(cat "$base.block")" != "$block" ]; then
+            block=$(cat "$base.block")
+            end_beside
+            restore_stage
+            edit_stage "$base.edit"
+            start_beside "$base.beside"
+        fi
         (cd "$work" && set +eu && . "$command") >"$work/.output" 2>&1 </dev/null || true
-        normalize <"$shown" >"$work/.expected"
+        normalize <"$base.shown" >"$work/.expected"
         normalize <"$work/.output" >"$work/.got"
         if diff "$work/.expected" "$work/.got" >"$work/.diff"; then
             passed=$((passed + 1))
@@ -88,6 +168,8 @@ for readme in "$@"; do
             sed 's/^/        /' "$work/.diff" | head -n 12
         fi
     done
+    end_beside
+    restore_stage
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
