@@ -43,6 +43,8 @@ help:
 #: make stageN    build stage N (1, 2, ...) and its root; ./run runs it
 #: make stages    build all stages
 #: make rootfs    build the BusyBox root file system
+#: make demoN     show lesson N in two terminals (tmux), a command for each
+#:                press of Enter; AUTO=1 plays it alone, CAST=FILE records it
 #: make gdbN      run stage N in the debugger, with its stops; AUTO=1 goes on
 #:                by itself
 #: make look      show the running containers, as the host sees them
@@ -191,9 +193,9 @@ $(foreach n,$(STAGES),$(if $(BEFORE),\
 
 # Goals of stages that do not exist: make stage99, make diff1.
 UNKNOWN := $(filter-out stages test test-% $(STAGES:%=stage%) $(STAGES:%=test%) \
-    $(STAGES:%=gdb%) \
+    $(STAGES:%=gdb%) $(STAGES:%=demo%) \
     $(addprefix diff,$(filter-out $(firstword $(STAGES)),$(STAGES))),\
-    $(filter stage% test% diff% gdb%,$(MAKECMDGOALS)))
+    $(filter stage% test% diff% gdb% demo%,$(MAKECMDGOALS)))
 .PHONY: $(UNKNOWN)
 $(UNKNOWN):
 	@$(call hint,'make $@: there is no such stage here',\
@@ -217,14 +219,18 @@ doctor:
 	@sh doctor
 
 # $(1): a stage's number; $(2): the same with two digits.
-define GDB_RULE
+define SHOW_RULE
 .PHONY: gdb$(1)
 gdb$(1): $(if $(filter-out 1 2 3 4,$(1)),rootfs)
 	@$$(MAKE) -s BUILD=$$(BUILD)/gdb CFLAGS='-Og -g' \
 	    $$(BUILD)/gdb/stage$(2) >/dev/null
 	@$$(SUDO)env AUTO="$$(AUTO)" CMD="$$(CMD)" tools/gdb/gdb.sh $(1)
+
+.PHONY: demo$(1)
+demo$(1): stages rootfs $$(BUILD)/look
+	@AUTO="$$(AUTO)" CAST="$$(CAST)" PACE="$$(PACE)" tools/demo/demo.sh $(1)
 endef
-$(foreach n,$(STAGES),$(eval $(call GDB_RULE,$(n),$(call two,$(n)))))
+$(foreach n,$(STAGES),$(eval $(call SHOW_RULE,$(n),$(call two,$(n)))))
 
 LOOK := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/look/*.c))
 $(BUILD)/look: $(LOOK) $(BUILD)/libcommon.a

@@ -65,15 +65,21 @@ static void set_modes(int from, int to)
         ioctl(to, TIOCSWINSZ, &size);
 }
 
-/* Space for one descriptor, sent with a message of one byte. See cmsg(3). */
-union control {
-    struct cmsghdr header;
-    char space[CMSG_SPACE(sizeof(int))];
+/* Both ends of the container's terminal. */
+struct ends {
+    int master, slave;
 };
 
-static void send_descriptor(int channel, int fd)
+/* Space for the two descriptors, sent with a message of one byte. See cmsg(3).
+ */
+union control {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(struct ends))];
+};
+
+static void send_ends(int channel, const struct ends *ends)
 {
-    union control control = {.header = {.cmsg_len = CMSG_LEN(sizeof(fd)),
+    union control control = {.header = {.cmsg_len = CMSG_LEN(sizeof(*ends)),
                                         .cmsg_level = SOL_SOCKET,
                                         .cmsg_type = SCM_RIGHTS}};
     struct iovec byte = {.iov_base = "", .iov_len = 1};
@@ -82,7 +88,7 @@ static void send_descriptor(int channel, int fd)
                              .msg_control = &control,
                              .msg_controllen = sizeof(control)};
 
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    memcpy(CMSG_DATA(&control.header), ends, sizeof(*ends));
     if (sendmsg(channel, &message, 0) == -1)
         die("sendmsg", "to the parent");
 }
@@ -101,7 +107,7 @@ bool give_terminal(int channel)
     if (terminal == -1 || ioctl(terminal, TIOCSCTTY, 0) == -1)
         die("open", "the container's terminal");
     set_modes(callers, terminal);
-    send_descriptor(channel, ours);
+    send_ends(channel, &(struct ends){ours, terminal});
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (isatty(fd) && dup2(terminal, fd) == -1)
             die("dup2", NULL);
@@ -170,6 +176,7 @@ static int open_again(int fd)
 void receive_terminal(int channel, pid_t pid)
 {
     union control control;
+    struct ends ends;
     char text;
     struct iovec byte = {.iov_base = &text, .iov_len = 1};
     struct msghdr message = {.msg_iov = &byte,
@@ -180,12 +187,14 @@ void receive_terminal(int channel, pid_t pid)
     if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1 ||
         !CMSG_FIRSTHDR(&message))
         return;
-    memcpy(&master, CMSG_DATA(&control.header), sizeof(master));
+    memcpy(&ends, CMSG_DATA(&control.header), sizeof(ends));
     /* Hold the slave open: otherwise reading the master fails while no process
-     * of the container has the slave open. */
-    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (slave == -1 || fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
-        die("open", "the container's terminal");
+     * of the container has the slave open. The parent cannot open the slave by
+     * itself: if COMMAND has ended, its mount namespace is gone. */
+    master = ends.master;
+    slave = ends.slave;
+    if (fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
+        die("fcntl", "the container's terminal");
     first = pid;
     whole = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     screen = open_again(find_terminal());

@@ -93,6 +93,15 @@ need_for_debugging() {
     need "command -v nsenter" util-linux util-linux util-linux util-linux
 }
 
+need_for_showing() {
+    need "command -v tmux" tmux tmux tmux tmux
+    need "command -v asciinema" asciinema asciinema asciinema asciinema
+    need "command -v bash" bash bash bash bash
+    need "command -v strace" strace strace strace strace
+    need "PATH=$PATH:/usr/sbin:/sbin command -v ip" \
+        iproute2 iproute iproute2 iproute2
+}
+
 need_for_checking() {
     need "command -v gcc" gcc gcc gcc gcc
     need "command -v clang" clang clang clang clang
@@ -130,6 +139,7 @@ need_for_building
 for goal in "$@"; do
     case $goal in
     stage7 | stages | bench | clean-host) need_for_network ;;
+    demo*) need_for_network && need_for_debugging && need_for_showing ;;
     gdb* | lessons) need_for_network && need_for_debugging ;;
     test* | mutants | faults) need_for_network && need_for_testing ;;
     vm*)

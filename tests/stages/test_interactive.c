@@ -429,6 +429,22 @@ static void ctrl_c_arrives_once_in_a_command_with_handler(void **state)
     assert_lacks(terminal.text, "got 2");
 }
 
+/* The parent takes the container's terminal after COMMAND has ended, with the
+ * mount namespace in which the terminal was opened. */
+static void output_of_a_short_command_is_not_lost(void **state)
+{
+    const char *script = "strace -o /dev/null -e trace=recvmsg -e "
+                         "inject=recvmsg:delay_enter=200000 \"$0\" -q echo "
+                         "short; echo \"status is $?\"; read line";
+
+    (void)state;
+    open_terminal(
+        (char *[]){"sh", "-c", (char *)script, built("stage03"), NULL});
+    expect("short\r\n");
+    expect("status is 0\r\n");
+    assert_lacks(terminal.text, "stage");
+}
+
 static void check_end_by(int number, int status)
 {
     on_terminal("sh", "-c", "echo asleep; exec sleep 1000");
@@ -660,6 +676,7 @@ int main(int argc, char *argv[])
         INTERACTIVE(terminal_modes_come_back_after_a_killed_program),
         INTERACTIVE(ctrl_c_ends_a_command_without_handler),
         INTERACTIVE(ctrl_c_arrives_once_in_a_command_with_handler),
+        INTERACTIVE(output_of_a_short_command_is_not_lost),
         INTERACTIVE(container_in_the_background_gets_the_terminal_with_fg),
         INTERACTIVE(container_goes_on_in_the_background),
         INTERACTIVE(the_reader_of_a_pipe_keeps_the_terminal),

@@ -13,8 +13,8 @@
 #                                          container
 #     <!-- edit: s/MS_REC | // -->         edit the stage by sed(1) and build it
 #
-# Left out: strace (the lessons show the lines that matter), ipcrm (it takes a
-# number) and, where the host has no /dev/mqueue, what is about it.
+# Left out: strace (the lessons show the lines that matter) and, where the host has
+# no /dev/mqueue, what is about it.
 # What is compared: every line, with numbers and the copy's path made equal,
 # because PIDs, addresses and sizes differ from run to run.
 set -eu
@@ -31,45 +31,12 @@ build/private/rootfs/bin/busybox hostname vm
 unset MAKEFLAGS MFLAGS MAKELEVEL
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-git ls-files -z --cached --others --exclude-standard |
+git -c safe.directory='*' ls-files -z --cached --others --exclude-standard |
     xargs -0 cp --parents -t "$work" 2>/dev/null || true
 cp -a build "$work"
 passed=0
 failed=0
-
-# Files in $work/.lesson for command NNN: NNN.command; NNN.shown, its output;
-# NNN.block, the number of its block; NNN.beside and NNN.edit, a line a comment.
-extract() {
-    rm -rf "$work/.lesson"
-    mkdir "$work/.lesson"
-    awk -v to="$work/.lesson" '
-        function comment() { sub(/^<!-- [a-z]*: /, ""); sub(/ -->$/, ""); return $0 "\n" }
-        /^<!-- beside: / { beside = beside comment() }
-        /^<!-- edit: / { edit = edit comment() }
-        /^```console/ { inside = 1; block++; next }
-        /^```/ && inside { inside = 0; beside = edit = ""; next }
-        !inside { next }
-        /^\$ / {
-            file = sprintf("%s/%03d", to, ++n)
-            print substr($0, 3) >(file ".command")
-            print block >(file ".block")
-            printf "%s", beside >(file ".beside")
-            printf "%s", edit >(file ".edit")
-            printf "" >(file ".shown")
-            more = 1
-            next
-        }
-        /^> / && more { print substr($0, 3) >(file ".command"); next }
-        n { more = 0; print >(file ".shown") }' "$1"
-}
-
-left_out() {
-    case $(cat "$1" "${1%.command}.shown") in
-    strace* | ipcrm*) return 0 ;;
-    *mqueue* | *"--hostname web"*) [ ! -d /dev/mqueue ] ;;
-    *) return 1 ;;
-    esac
-}
+. tools/lesson.sh
 
 # Prints the PID of the container of the parent $1, once COMMAND runs in it.
 container_of() {
@@ -126,15 +93,6 @@ restore_stage() {
     cp "$work/.source" "$source"
     rm "$work/.source"
     build_stage
-}
-
-# Numbers and addresses become N, runs of blanks one blank, the path /copy.
-normalize() {
-    sed -e '/^  \(CC\|LINK\)  /d' -e '/^rootfs: built/d' -e 's/sudo //g' \
-        -e "s|$work|/copy|g" -e 's|/home/student/containers|/copy|g' \
-        -e 's/0x[0-9a-f]*/N/g' -e 's/[0-9][0-9]*/N/g' \
-        -e 's/[[:space:]][[:space:]]*/ /g' -e 's/^ //' -e 's/ $//' \
-        -e 's,pts/N,?,' -e 's/ ? \([SR]s*\)+ / ? \1 /'
 }
 
 sudo() {

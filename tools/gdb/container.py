@@ -142,7 +142,8 @@ class Network(Command):
     def show(self):
         words = ["nsenter", "-t", str(pid()), "-n", "ip", "-br", "-4", "address"]
         for line in subprocess.check_output(words, text=True).splitlines():
-            print("  " + " ".join(line.split()))
+            name, state, *addresses = line.split()
+            print("  %s %s" % (name, " ".join(addresses)))
 
 
 class MakesContainer(gdb.Function):
