@@ -748,7 +748,7 @@ static void a_chain_that_ends_by_refusing_all_is_reported(void **state)
 static void other_policies_are_not_reported(void **state)
 {
     (void)state;
-    on_host("nft add table ip filter; nft add chain ip filter FORWARD "
+    on_host("set -e; nft add table ip filter; nft add chain ip filter FORWARD "
             "'{ type filter hook forward priority 0; policy accept; }';"
             "nft add rule ip filter FORWARD ip daddr 192.0.2.1 drop;"
             "nft add rule ip filter FORWARD iifname x reject;"

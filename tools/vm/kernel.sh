@@ -24,7 +24,7 @@ apt=$PWD/$files/apt      # lists and archives of the other architecture
 # listed because the modules that load it do not name it as a dependency.
 modules="virtio_pci virtio_console 9pnet_virtio 9p overlay veth bridge
     crc32c_generic libcrc32c nf_tables nft_chain_nat nft_masq nft_nat nft_ct
-    nft_reject nft_reject_inet nft_counter"
+    nft_reject nft_reject_ipv4 nft_reject_inet nft_counter"
 
 # The packages of the foreign system: a shell, and the programs that tests run.
 foreign_packages="busybox-static bash coreutils findutils grep sed mawk
