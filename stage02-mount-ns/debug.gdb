@@ -8,21 +8,21 @@ tbreak stage02.c:make_mounts_private
 commands
   silent
   echo \n--- before make_mounts_private: a copy of the list\n
-  mounts / /tmp
+  mounts /
 end
 
 tbreak stage02.c:mount_tmp
 commands
   silent
   echo \n--- after make_mounts_private\n
-  mounts / /tmp
+  mounts /
 end
 
 tbreak exec_command
 commands
   silent
   echo \n--- after mount_tmp\n
-  mounts / /tmp
+  mounts /tmp
 end
 
 run

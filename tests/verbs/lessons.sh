@@ -26,6 +26,8 @@ if [ -z "${LESSONS_APART:-}" ]; then
 fi
 build/private/rootfs/bin/busybox ip link set lo up
 build/private/rootfs/bin/busybox hostname vm
+# As on a host, the mounted queues are those of this IPC namespace.
+[ ! -d /dev/mqueue ] || mount -t mqueue mqueue /dev/mqueue
 
 # The lessons call make themselves, and not as a part of make lessons.
 unset MAKEFLAGS MFLAGS MAKELEVEL

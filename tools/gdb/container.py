@@ -107,9 +107,11 @@ class Mounts(Command):
         for number, (left, right) in enumerate(rows):
             words = left.split()
             kind = re.sub(":.*", "", words[6]) if len(words) > 6 else "private"
-            if not places or words[4] in places:
-                shown[words[4] if places else number] = (
-                    "  %-24s %-8s %s" % (words[4], right.split()[0], kind))
+            if not places:
+                shown[number] = "  %-24s %-8s %s" % (words[4],
+                                                     right.split()[0], kind)
+            elif words[4] in places:
+                shown[words[4]] = "  %s is %s" % (words[4], kind)
         for line in shown.values():
             print(line)
         print("%d mount%s in all" % (len(rows), "s" if len(rows) > 1 else ""))
