@@ -9,15 +9,15 @@
 void assert_contains(const char *text, const char *part)
 {
     if (!text)
-        fail_msg("'%s' is missing: there is no text", part);
+        fail_msg("seen:     nothing\nexpected: %s", part);
     if (!strstr(text, part))
-        fail_msg("'%s' is not in:\n%s", part, text);
+        fail_msg("expected in what was printed: %s\nseen:     %s", part, text);
 }
 
 void assert_lacks(const char *text, const char *part)
 {
     if (text && strstr(text, part))
-        fail_msg("'%s' is in:\n%s", part, text);
+        fail_msg("not expected: %s\nseen:     %s", part, text);
 }
 
 void assert_text(const char *text, const char *expected)
@@ -25,7 +25,7 @@ void assert_text(const char *text, const char *expected)
     size_t same = 0; /* characters, to the beginning of a line */
 
     if (!text || !expected)
-        fail_msg("there is no text; expected:\n%s",
+        fail_msg("seen:     %s\nexpected: %s", text ? text : "nothing",
                  expected ? expected : "a text");
     if (strcmp(text, expected) == 0)
         return;
@@ -33,14 +33,17 @@ void assert_text(const char *text, const char *expected)
         if (text[i] == '\n')
             same = i + 1;
     /* Print from the differing line on: cmocka cuts text. */
-    fail_msg("after %zu equal characters, expected:\n%.400s\ngot:\n%s", same,
-             expected + same, text + same);
+    fail_msg("seen:     %.400s\nexpected: %.400s%s",
+             text[same] ? text + same : "nothing more",
+             expected[same] ? expected + same : "nothing more",
+             same ? "\n(the lines before are equal)" : "");
 }
 
 void assert_status(struct result result, int status)
 {
     if (result.status != status)
-        fail_msg("status %d, expected %d\nstdout: %s\nstderr: %s",
+        fail_msg("seen:     status %d\nexpected: status %d\nstdout: %s\n"
+                 "stderr: %s",
                  result.status, status, result.out, result.err);
 }
 

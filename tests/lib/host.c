@@ -93,17 +93,18 @@ static void assert_same(const char *now, const char *before, const char *what)
 
     while (*a && *b) {
         int a_length = (int)strcspn(a, "\n"), b_length = (int)strcspn(b, "\n");
-        if (strncmp(b, "==", 2) == 0)
-            heading = b;
         if (a_length != b_length || strncmp(a, b, (size_t)a_length) != 0)
             break;
+        if (strncmp(b, "==", 2) == 0)
+            heading = b + 3;
         a += a_length + (a[a_length] == '\n');
         b += b_length + (b[b_length] == '\n');
     }
     if (*a || *b)
-        fail_msg("%s, in '%.*s'\n  is:  %.*s\n  was: %.*s", what,
+        fail_msg("%s, in %.*s\nseen:     %.*s\nexpected: %.*s", what,
                  (int)strcspn(heading, "\n"), heading, (int)strcspn(a, "\n"), a,
-                 (int)strcspn(b, "\n"), b);
+                 (int)strcspn(b, "\n"),
+                 strncmp(b, "==", 2) == 0 ? "no such line" : b);
 }
 
 void assert_host_unchanged(const char *before)

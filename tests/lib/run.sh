@@ -74,13 +74,18 @@ count() {
     grep "^\[ *$1 *\] [^0-9]" "$work/log" | sort -u | grep -c . || :
 }
 
-# Prints a share that has ended, and counts its tests.
+# print_share NUMBER "PROGRAM [STAGE]": prints a share that has ended.
 print_share() {
     if ! [ -e "$work/$1.status" ]; then
         echo "harness: a share of these tests did not end" >"$work/$1.log"
         echo 1 >"$work/$1.status"
     fi
-    cat "$work/$1.log"
+    # The lesson of test_stage03 is in stage03-*.
+    name=${2%% *}
+    name=${name##*/test_}
+    readme=$(echo "$name"-*/README.md)
+    [ -e "$readme" ] || readme=
+    awk -v readme="$readme" -f "${0%/*}/report.awk" "$work/$1.log"
     cat "$work/$1.log" >>"$work/log"
     status=$(cat "$work/$1.status")
     [ "$status" -eq 0 ] || worst=$status
@@ -149,7 +154,7 @@ while read -r number _ test; do
     [ "$claims" = "$work" ] || [ -e "$work/$number.begun" ] || continue
     [ "$current" = "$test" ] || count_program "$current"
     current=$test
-    print_share "$number"
+    print_share "$number" "$test"
 done <"$work/list"
 count_program "$current"
 wait

@@ -369,9 +369,13 @@ static void a_tree_may_lie_where_the_tests_put_a_tmpfs(void **state)
 
 /* --- run.sh --------------------------------------------------------------- */
 
+/* run.sh writes a name in words. */
 static char *names_of(const char *output)
 {
-    return run_program(output, WORDS("sed", "-n", "s/^\\[ RUN      \\] //p"))
+    return run_program(output,
+                       WORDS("sed", "-n", "-e", "s/^\\[ RUN      \\] //p", "-e",
+                             "s/ /_/g", "-e", "s/^ok______//p", "-e",
+                             "s/^FAILED__//p"))
         .out;
 }
 
@@ -385,6 +389,22 @@ static void the_shares_of_a_program_are_all_its_tests_in_order(void **state)
     assert_contains(names_of(whole.out), RUNS "\n");
     assert_text(names_of(shares.out), names_of(whole.out));
     assert_status(shares, 1);
+}
+
+static void a_failure_says_what_was_seen_and_where_to_read(void **state)
+{
+    char *program = make_wrong("echo wrong; exit 3");
+
+    (void)state;
+    struct result result = run_program(NULL, run_sh(program));
+    assert_status(result, 1);
+    assert_contains(result.out, "\nFAILED  status of command is returned\n"
+                                "        seen:     status 3\n"
+                                "        expected: status 0\n");
+    assert_contains(result.out, "        read:     stage01-clone/README.md; "
+                                "tests/stages/test_stage01.c:");
+    assert_lacks(result.out, "[   LINE   ]");
+    assert_lacks(result.out, "[  FAILED  ]");
 }
 
 static void a_program_that_cannot_be_run_is_a_failure(void **state)
@@ -420,6 +440,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(other_programs_of_the_host_do_not_disturb),
     cmocka_unit_test(a_tree_may_lie_where_the_tests_put_a_tmpfs),
     cmocka_unit_test(the_shares_of_a_program_are_all_its_tests_in_order),
+    cmocka_unit_test(a_failure_says_what_was_seen_and_where_to_read),
     cmocka_unit_test(a_program_that_cannot_be_run_is_a_failure),
 };
 
