@@ -121,7 +121,9 @@ void wait_for_dying_ports(void)
 char *network_state(void)
 {
     static char script[] =
-        "ip -o link; ip -o address; ip route show table all;"
+        /* Even so, an address is tentative until the kernel's next look. */
+        "ip -o link; ip -o address | sed 's/ tentative//';"
+        "ip route show table all;"
         "ip -6 route show table all; nft list ruleset; cd /proc/sys/net;"
         "grep -rs . ipv4/ip_forward ipv4/conf ipv6/conf | sort";
 

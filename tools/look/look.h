@@ -38,7 +38,7 @@ struct machine {
         *processes; /* in the order of the PIDs; the last has PID 0 */
     size_t count;
     struct container *containers;
-    unsigned long host[NAMESPACES]; /* those of PID 1, or else of look */
+    unsigned long host[NAMESPACES]; /* those of this process */
 };
 
 /* Reads all of /proc. Dies if memory runs out or /proc cannot be read. */

@@ -17,10 +17,11 @@ for program in "$build"/stage[0-9][0-9]; do
     to=${1:+$1/$name.svg}
     mkfifo "$work/$name"
     # The container lives until its input ends.
-    "$program" -q cat <"$work/$name" >"$work/out" &
+    : >"$work/$name.out"
+    "$program" -q cat <"$work/$name" >"$work/$name.out" &
     exec 3>"$work/$name"
     echo ready >&3
-    until grep -q ready "$work/out"; do
+    until grep -q ready "$work/$name.out"; do
         kill -0 $! || exit 1
         sleep 0.01
     done

@@ -278,11 +278,8 @@ struct machine *read_machine(void)
 
     *machine = (struct machine){.count = 0};
     read_processes(machine);
-    for (int i = 0; i < NAMESPACES; i++) {
-        machine->host[i] = namespace_number(1, namespace_names[i]);
-        if (machine->host[i] == 0)
-            machine->host[i] = namespace_number(getpid(), namespace_names[i]);
-    }
+    for (int i = 0; i < NAMESPACES; i++)
+        machine->host[i] = namespace_number(getpid(), namespace_names[i]);
     for (struct process *p = machine->processes; p->pid; p++) {
         struct process *parent = find_process(machine, p->parent);
         if (!parent || !is_first(p, parent))
