@@ -118,16 +118,31 @@ void wait_for_dying_ports(void)
         poll(NULL, 0, 5);
 }
 
+/* Even without a search for duplicates, a new address is tentative (0x40) until
+ * the kernel's next look, and has no route until then. */
+static bool is_any_address_tentative(void)
+{
+    char *text = try_contents("/proc/net/if_inet6");
+
+    for (char **line = lines_of(text ? text : format("%s", "")); *line;
+         line++) {
+        unsigned int flags;
+        if (sscanf(*line, "%*s %*s %*s %*s %x", &flags) == 1 && flags & 0x40)
+            return true;
+    }
+    return false;
+}
+
 char *network_state(void)
 {
     static char script[] =
-        /* Even so, an address is tentative until the kernel's next look. */
-        "ip -o link; ip -o address | sed 's/ tentative//';"
-        "ip route show table all;"
+        "ip -o link; ip -o address; ip route show table all;"
         "ip -6 route show table all; nft list ruleset; cd /proc/sys/net;"
         "grep -rs . ipv4/ip_forward ipv4/conf ipv6/conf | sort";
 
     wait_for_dying_ports();
+    for (int ms = 0; ms < WAIT_MS && is_any_address_tentative(); ms += 5)
+        poll(NULL, 0, 5);
     struct result result =
         run_program(NULL, (char *const[]){"sh", "-c", script, NULL});
     assert_text(result.err, "");
