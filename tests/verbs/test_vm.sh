@@ -257,6 +257,20 @@ a_full_disk_is_told() {
   hint: is the disk full?"
 }
 
+# The kernel tells root of the first PID namespace alone of each process.
+look_watches_a_container_start_and_end() {
+    # shellcheck disable=SC2016 # it is for the machine
+    run sh -c '
+        build/look --watch >/tmp/watch &
+        until grep -q watched /tmp/watch; do sleep .1; done
+        build/stage07 -q --network none sh -c "ls /; true" >/dev/null
+        until grep -q "exec .* sh -c ls" /tmp/watch; do sleep .1; done
+        until tail -n 1 /tmp/watch | grep -q "exit .* status 0"; do sleep .1; done
+        grep -c "fork .* PID 1 in " /tmp/watch
+        kill $!'
+    expect "status, forks of a first process" "$status $out" "0 1"
+}
+
 an_unknown_architecture_is_refused() {
     ARCH=vax run true
     expect "status, message" "$status $err" \
@@ -268,7 +282,7 @@ an_unknown_architecture_is_refused() {
 tree="$work/a tree, copied"
 mkdir -p "$tree/build/vm"
 cp -R run Makefile rootfs stage* tools common tests "$tree"
-cp -a build/private build/stage* "$tree/build"
+cp -a build/private build/look build/stage* "$tree/build"
 unset ARCH
 . tools/vm/arch.sh
 cp -a "$files" "$tree/build/vm"
