@@ -40,7 +40,7 @@ left_out() {
 
 # Numbers and addresses become N, runs of blanks one blank, the path /copy.
 normalize() {
-    sed -e '/^Killed$/d' -e '/^  \(CC\|LINK\)  /d' -e '/^rootfs: built/d' -e 's/sudo //g' \
+    sed -e '/^Killed/d' -e '/^  \(CC\|LINK\)  /d' -e '/^rootfs: built/d' -e 's/sudo //g' \
         -e "s|$work|/copy|g" -e "s|/${work##*/}/|/copy/|g" -e 's|/home/student/containers|/copy|g' \
         -e 's/0x[0-9a-f]*/N/g' -e 's/[0-9][0-9]*/N/g' \
         -e 's/[[:space:]][[:space:]]*/ /g' -e 's/^ //' -e 's/ $//' \

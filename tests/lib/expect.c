@@ -39,12 +39,19 @@ void assert_text(const char *text, const char *expected)
              same ? "\n(the lines before are equal)" : "");
 }
 
+char *status_text(int status)
+{
+    return status > 128
+               ? format("status %d (%s)", status, strsignal(status - 128))
+               : format("status %d", status);
+}
+
 void assert_status(struct result result, int status)
 {
     if (result.status != status)
-        fail_msg("seen:     status %d\nexpected: status %d\nstdout: %s\n"
-                 "stderr: %s",
-                 result.status, status, result.out, result.err);
+        fail_msg("seen:     %s\nexpected: %s\nstdout: %s\nstderr: %s",
+                 status_text(result.status), status_text(status), result.out,
+                 result.err);
 }
 
 void assert_message(struct result result, const char *message, const char *hint)

@@ -21,4 +21,7 @@ void assert_message(struct result result, const char *message,
 void assert_not_run(struct result result, int status, const char *message,
                     const char *hint);
 
+/* "status 139 (Segmentation fault)": what $? says of a signal, in words. */
+char *status_text(int status);
+
 #endif

@@ -133,18 +133,31 @@ static bool is_any_address_tentative(void)
     return false;
 }
 
-char *network_state(void)
+static char *read_network(void)
 {
     static char script[] =
         "ip -o link; ip -o address; ip route show table all;"
         "ip -6 route show table all; nft list ruleset; cd /proc/sys/net;"
         "grep -rs . ipv4/ip_forward ipv4/conf ipv6/conf | sort";
 
-    wait_for_dying_ports();
-    for (int ms = 0; ms < WAIT_MS && is_any_address_tentative(); ms += 5)
-        poll(NULL, 0, 5);
     struct result result =
         run_program(NULL, (char *const[]){"sh", "-c", script, NULL});
     assert_text(result.err, "");
     return result.out;
+}
+
+/* While the kernel removes the files of a link in /proc/sys, a reader of the
+ * directory may miss others. Read until nothing changes any more. */
+char *network_state(void)
+{
+    char *now = NULL, *before;
+
+    wait_for_dying_ports();
+    for (int ms = 0; ms < WAIT_MS && is_any_address_tentative(); ms += 5)
+        poll(NULL, 0, 5);
+    do {
+        before = now;
+        now = read_network();
+    } while (!before || strcmp(now, before) != 0);
+    return now;
 }

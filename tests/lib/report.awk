@@ -65,6 +65,12 @@ function place(name,    command, line) {
     command = "grep -n 'void " name "(' tests/*/*.[ch] /dev/null 2>/dev/null"
     command | getline line
     close(command)
+    if (line == "") { # a macro made the test
+        command = "grep -nw " name " tests/*/*.[ch] /dev/null 2>/dev/null"
+        command | getline line
+        close(command)
+        sub(/^[^:]*:[0-9]*/, "&:void", line)
+    }
     sub(/:static.*|:void.*/, "", line)
     return line
 }

@@ -277,7 +277,7 @@ static const char *how_it_is(pid_t pid)
     if (info.si_pid == 0)
         return "although the stage goes on";
     if (info.si_code == CLD_EXITED)
-        return format("the stage ended with status %d", info.si_status);
+        return format("the stage ended with %s", status_text(info.si_status));
     return format("the stage was killed by signal %d (%s)", info.si_status,
                   strsignal(info.si_status));
 }

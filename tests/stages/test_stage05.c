@@ -146,11 +146,12 @@ static void assert_mount(const char *line, const struct expected_mount *row)
                             options, separator, type, data),
                      4);
     if (strcmp(separator, "-") != 0)
-        fail_msg("not private: %s", line);
+        fail_msg("seen:     %s\nexpected: a private mount", line);
     if (row->type && strcmp(type, row->type) != 0)
         fail_msg("not of type %s: %s", row->type, line);
     if (strcmp(only_flags(options), row->flags) != 0)
-        fail_msg("flags not %s: %s", row->flags, line);
+        fail_msg("seen:     flags %s, in %s\nexpected: flags %s", options, line,
+                 row->flags);
     char *wanted = format("%s", row->data);
     for (char *word = strtok(wanted, ","); word; word = strtok(NULL, ","))
         if (!has_word(data, word))
@@ -181,7 +182,7 @@ static void assert_mounts(const char *mountinfo,
         while (i < used && strcmp(all[i].target, target) != 0)
             i++;
         if (i == used)
-            fail_msg("unexpected mount: %s", line);
+            fail_msg("seen:     %s\nexpected: no such mount", line);
         if (seen[i]++)
             fail_msg("a second mount at the same place: %s", line);
         assert_mount(line, &all[i]);

@@ -121,7 +121,7 @@ printed_in() {
 newest_container() {
     ${sudo}build/look | awk '
         /PID here  command$/ { first = 1; next }
-        first && $3 !~ /(run|stage0.)$/ && $2 > pid { pid = $2 }
+        first && $3 !~ /(run|stage0.|setpriv)$/ && $4 != "-c" && $2 > pid { pid = $2 }
         { first = 0 }
         END { print pid }'
 }
@@ -143,7 +143,9 @@ build_stage() {
 
 # Before the first command of a block: its edit, and what runs beside it.
 begin_block() {
+    new_block=
     [ "$(cat "$1.block")" != "$block" ] || return 0
+    new_block=yes
     block=$(cat "$1.block")
     end_beside
     if [ -e "$work/.source" ]; then
@@ -154,6 +156,7 @@ begin_block() {
     if [ -s "$1.edit" ]; then
         cp "$source" "$work/.source"
         sed -i -f "$1.edit" "$source"
+        type_into left "diff .source ${source#"$work"/}"
         build_stage
     fi
     local where=left before
@@ -177,6 +180,10 @@ do_step() {
     local pane=left
     begin_block "$1"
     [ ! -s "$1.beside" ] || pane=right
+    # After a jump into a block, the line with P= has not been typed.
+    if [ -n "$new_block" ] && [ $pane = right ] && ! grep -q '^P=' "$1.command"; then
+        type_into right "P=$P"
+    fi
     type_into $pane "$(words_of "$1")"
     printed_in $pane >"$work/.output"
     normalize <"$1.shown" >"$work/.expected"
@@ -195,7 +202,7 @@ announce() {
         printf '\e[1m%d of %d\e[0m  next: \e[1m%s\e[0m\n' $(($1 + 1)) ${#steps[@]} \
             "$(words_of "${steps[$1]}")"
         [ ! -s "${steps[$1]}.edit" ] ||
-            printf 'edit: %s\n' "$(tr '\n' ' ' <"${steps[$1]}.edit")"
+            printf 'This block edits %s first and shows the difference.\n' "$name.c"
     fi
     printf 'Enter next   b back   r redo   s skip   g go to   q quit '
 }
@@ -206,9 +213,13 @@ recover() {
         clear
         printf '\e[1mDiffers from the lesson:\e[0m (< lesson, > here)\n'
         grep '^[<>]' "$work/.diff" | head -n 3
-        printf 'r retry   o start over up to here   l show the recorded output   Enter go on '
+        printf 'r retry   o start over up to here   l show the recorded output   Enter go on   q quit '
         read -rsn 1 key || exit
         case $key in
+        q)
+            quit=yes
+            return
+            ;;
         r) do_step "${steps[$1]}" && return ;;
         o)
             open_panes
@@ -228,8 +239,10 @@ recover() {
 
 present() {
     local at=0 key
+    quit=
+    trap '' INT # Ctrl-C belongs to the panes above
     open_panes
-    while :; do
+    while [ -z "$quit" ]; do
         announce $at
         read -rsn 1 key || return
         case $key in
@@ -313,8 +326,23 @@ work=$(mktemp -d /tmp/container-demo.XXXXXX) || exit 1
 exec 9<"$work"
 flock 9
 exec 8<&-
+# Prints the PIDs of what the panes started: it began in the copy of the tree.
+started() {
+    for process in /proc/[0-9]*; do
+        [ "$(${sudo:-}readlink "$process/cwd")" != "$work" ] || echo "${process#/proc/}"
+    done 2>/dev/null
+}
+
+# A container may outlive its pane: lesson 1 shows how.
 leave() {
     command tmux -S "$work/.tmux" kill-server 2>/dev/null
+    for signal in TERM TERM TERM TERM TERM TERM TERM TERM KILL; do
+        left=$(started)
+        [ -n "$left" ] || break
+        # shellcheck disable=SC2086 # a word a process
+        ${sudo:-}kill -$signal $left 2>/dev/null
+        read -rt 0.5 <>"$work/.never" || :
+    done
     rm -rf "$work"
 }
 trap leave EXIT

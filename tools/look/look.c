@@ -16,7 +16,6 @@
 
 #include "../../common/error.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,18 +27,23 @@ static const char usage[] =
     "  PID                one process: its PIDs, namespaces, mounts, limits\n"
     "  KIND:[NUMBER]      who is in this namespace, such as "
     "'pid:[4026531836]'\n"
-    "  --watch            print starts, programs and ends as they happen\n"
+    "  --watch            print starts, programs and ends as they happen (a "
+    "short\n"
+    "                     program has ended before its name can be read)\n"
     "  --svg FILE         draw host, containers and namespaces\n";
 
+enum { MOST_PIDS = 1 << 22 }; /* of the kernel */
+
+/* Returns the PID in WORD; 0 if it is no number; one that no process has if it
+ * is out of range. */
 static pid_t to_pid(const char *word)
 {
-    char *end;
-    long pid = strtol(word, &end, 10);
+    size_t digits = strspn(word, "0123456789");
+    long pid = strtol(word, NULL, 10);
 
-    return isdigit((unsigned char)*word) && *end == '\0' && pid > 0 &&
-                   pid <= 1 << 22
-               ? (pid_t)pid
-               : 0;
+    if (digits == 0 || word[digits])
+        return 0;
+    return pid > 0 && pid <= MOST_PIDS ? (pid_t)pid : MOST_PIDS + 1;
 }
 
 int main(int argc, char *argv[])

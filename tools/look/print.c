@@ -277,7 +277,8 @@ static void print_namespaces(const struct machine *machine,
         free(whose);
     }
     if (process->namespaces[0] == 0)
-        printf("  namespaces  cannot be read: sudo build/look\n");
+        printf("  namespaces  cannot be read%s\n",
+               geteuid() ? ": sudo build/look" : ", not even by root here");
 }
 
 /* One line for each answer: "own   pid uts", "the host's   user time". */

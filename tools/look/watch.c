@@ -95,7 +95,9 @@ static int listen_to_kernel(void)
     *message_of(header) =
         (struct cn_msg){.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof(op)};
     memcpy(message_of(header)->data, &op, sizeof(op));
-    if (sock == -1 ||
+    if (geteuid() != 0)
+        errno = EPERM;
+    if (geteuid() != 0 || sock == -1 ||
         bind(sock, (struct sockaddr *)&address, sizeof(address)) == -1 ||
         send(sock, buffer, header->nlmsg_len, 0) == -1 ||
         (errno = answer(sock)) != 0)
@@ -126,9 +128,11 @@ static void print_fork(pid_t parent, pid_t child)
 
     if (levels > 1) {
         free(text);
-        text = xasprintf(
-            "by %d; PID %d in %s", parent, process->inside[levels - 1],
-            process->container ? process->container->name : "its namespace");
+        text = xasprintf("by %d; PID %d in %s", parent,
+                         process->inside[levels - 1],
+                         process->inside[levels - 1] > 1 && process->container
+                             ? process->container->name
+                             : "a new namespace");
     }
     print_event("fork", child, text);
     free(text);
