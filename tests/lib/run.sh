@@ -30,10 +30,22 @@ run_share() {
     echo "$1" >&3
 }
 
+# A signal is lost on a process between its fork and its exec, which has the
+# shell's handler. So repeat it until the program has ended.
+# shellcheck disable=SC2317 # the trap calls it
+stop_share() {
+    program=${!:-}
+    if [ -n "$program" ]; then
+        (while kill "$program"; do sleep 1; done) >/dev/null 2>&1 3>&- &
+        wait "$program" || :
+    fi
+    exit 143
+}
+
 # Takes a share that no other worker has taken, until all are taken.
 # shellcheck disable=SC2317 # the trap calls it
 work_on_shares() {
-    trap '[ -z "${!:-}" ] || kill $! 2>/dev/null; wait; exit 143' TERM
+    trap stop_share TERM
     while kill -0 "$runner" 2>/dev/null && read -r number share test; do
         mkdir "$claims/$number.taken" 2>/dev/null || continue
         : >"$work/$number.begun"
