@@ -179,7 +179,7 @@ job_control_works() {
         sleep 0.3
         printf '\032'
         until_true grep -q Stopped "$work/out"
-        echo 'echo went on | tr a-z A-Z; kill -9 %1; wait; exit 5'
+        echo 'echo went on | tr a-z A-Z; kill -9 %1; wait; exit 5; exit 5'
         until_true grep -q 'WENT ON' "$work/out"
         until_true no_machine
     ) | timeout 60 script -qefc tools/vm/vm.sh /dev/null >"$work/out" 2>&1
