@@ -216,7 +216,7 @@ static int check_port(struct nl_msg *message, void *data)
     read_link(message, &port);
     if (port.index != search->except && leads_somewhere(&port))
         search->found = true;
-    return NL_OK;
+    return search->found ? NL_STOP : NL_OK; /* one is enough */
 }
 
 bool has_live_port(const char *name, unsigned int except)
