@@ -3,7 +3,8 @@
  * make bench: how long a container takes from start to exit of `true`.
  *
  * Side by side in one run: a stage, the floor (tests/bench/floor.c: the kernel
- * calls of stage 7 and nothing else), and whichever of crun, runc, bwrap and
+ * calls of stage 7 and nothing else; "+ wait" is the floor that also waits
+ * until the bridge passes packets), and whichever of crun, runc, bwrap and
  * unshare are installed, given the same namespaces, mounts and limits. In
  * random order, with 50 ms idle before each start: back to back, the kernel
  * would be busy with the end of the last one, and would hide its own waiting
@@ -308,6 +309,10 @@ static void add_all(void)
             text("%s/floor %s/private/rootfs %s %s /bin/true", build, build,
                  limits ? directories : "-", net ? "10.77.15.250" : "-"));
         add(stage, v, text("%s/%s -q %s/bin/true", build, stage, options[v]));
+        if (v == NETWORK)
+            add("+ wait", v,
+                text("%s/floor %s/private/rootfs - +10.77.15.250 /bin/true",
+                     build, build));
     }
     add_peers();
 }

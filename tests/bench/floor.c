@@ -10,7 +10,9 @@
  *
  * LIMITS: - for none; or the directories of version 1 in which the container's
  * are made, MEMORY:PIDS:CPU; or the one of version 2. NET: - for a bare network
- * namespace; or an address in the subnet of the bridge mini0, which must exist.
+ * namespace; or an address in the subnet of the bridge mini0, which must exist;
+ * with a + before it, COMMAND waits until the bridge passes packets, as stage 7
+ * does it: the difference is the price of the first packet.
  */
 #define _GNU_SOURCE
 #include "../../common/syscalls.h"
@@ -23,6 +25,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +35,10 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
+
+/* IF_OPER_UP of <linux/if.h>, which <net/if.h> does not admit beside it. */
+enum { OPER_UP = 6 };
 
 #define SECURE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define COVER  (MS_BIND | MS_RDONLY | SECURE)
@@ -116,8 +123,10 @@ static const struct {
 static const char *const names[] = {"memory", "pids", "cpu"};
 
 static char *rootfs, *address, **command;
+static char port[IFNAMSIZ];      /* our end of the cable */
 static char directories[3][256]; /* the container's */
 static int directory_count;
+static bool awaited; /* the bridge passes packets before COMMAND runs */
 static int gate[2], unified = -1;
 static unsigned char buffer[1024];
 static size_t length;
@@ -178,11 +187,12 @@ static void begin(int type, int flags)
     head->nlmsg_flags = (unsigned short)(NLM_F_REQUEST | NLM_F_ACK | flags);
 }
 
-static void exchange(int fd)
+/* Returns the length of the answer, which is in BUFFER. */
+static ssize_t exchange(int fd)
 {
     ((struct nlmsghdr *)buffer)->nlmsg_len = (unsigned int)length;
     (void)!send(fd, buffer, length, 0);
-    (void)!recv(fd, buffer, sizeof(buffer), 0);
+    return recv(fd, buffer, sizeof(buffer), 0);
 }
 
 static int netlink(void)
@@ -200,9 +210,10 @@ static void make_veth(pid_t pid)
     struct ifinfomsg none = {0};
     unsigned int bridge = if_nametoindex(BRIDGE);
 
+    snprintf(port, sizeof(port), "floor%d", pid);
     begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     put(&up, sizeof(up));
-    attribute(IFLA_IFNAME, "veth%d", 7);
+    attribute(IFLA_IFNAME, port, strlen(port) + 1);
     attribute(IFLA_MASTER, &bridge, 4);
     struct rtattr *info = attribute(IFLA_LINKINFO, NULL, 0);
     attribute(IFLA_INFO_KIND, "veth", 5);
@@ -225,6 +236,39 @@ static void set_up(int fd, const char *name)
     put(&up, sizeof(up));
     attribute(IFLA_IFNAME, name, strlen(name) + 1);
     exchange(fd);
+}
+
+/* Asks every millisecond, as stage 7 does, and for 200 at most. */
+static void wait_until_up(int fd, const char *name)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    const struct ifinfomsg none = {0};
+
+    for (int i = 0; i < 200; i++, nanosleep(&pause, NULL)) {
+        begin(RTM_GETLINK, 0);
+        ((struct nlmsghdr *)buffer)->nlmsg_flags = NLM_F_REQUEST;
+        put(&none, sizeof(none));
+        attribute(IFLA_IFNAME, name, strlen(name) + 1);
+        ssize_t left = exchange(fd) - NLMSG_LENGTH(sizeof(none));
+        struct rtattr *at =
+            (void *)(buffer + NLMSG_ALIGN(NLMSG_LENGTH(sizeof(none))));
+        for (; RTA_OK(at, left); at = RTA_NEXT(at, left))
+            if (at->rta_type == IFLA_OPERSTATE &&
+                *(unsigned char *)RTA_DATA(at) == OPER_UP)
+                return;
+    }
+}
+
+static void wait_for_bridge(pid_t pid)
+{
+    int other = (int)syscall(SYS_pidfd_open, pid, 0), fd = netlink();
+    int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+    setns(other, CLONE_NEWNET);
+    set_up(netlink(), "eth0");
+    setns(own, CLONE_NEWNET);
+    wait_until_up(fd, port);
+    wait_until_up(fd, BRIDGE);
 }
 
 static void configure_network(void)
@@ -369,7 +413,8 @@ int main(int argc, char *argv[])
     if (argc < 5)
         return 2;
     rootfs = argv[1];
-    address = argv[3];
+    awaited = argv[3][0] == '+';
+    address = argv[3] + awaited;
     command = argv + 4;
     if (argv[2][0] != '-')
         make_cgroups(argv[2]);
@@ -387,6 +432,8 @@ int main(int argc, char *argv[])
     }
     if (*address != '-')
         make_veth(pid);
+    if (awaited)
+        wait_for_bridge(pid);
     (void)!write(gate[1], "", 1);
     waitpid(pid, &status, 0);
     for (int i = 0; i < directory_count; i++)
