@@ -42,8 +42,6 @@ const char *address_text(uint32_t address)
 {
     static char text[INET_ADDRSTRLEN];
 
-    if (address == 0)
-        return "127.0.1.1";
     snprintf(text, sizeof(text), "%u.%u.%u.%u", address >> 24,
              address >> 16 & 255, address >> 8 & 255, address & 255);
     return text;

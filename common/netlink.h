@@ -14,8 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Returns "10.77.0.1", valid until the next call. For 0, no bridge, returns
- * 127.0.1.1, a loopback address. */
+/* Returns "10.77.0.1", valid until the next call. */
 const char *address_text(uint32_t address);
 
 /* The state of a link. */

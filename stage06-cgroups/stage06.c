@@ -194,7 +194,8 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* The cloned mounts outlive the tmpfs on which the files are written. */
+/* Write hosts, hostname and resolv.conf for this container. The cloned mounts
+ * outlive the tmpfs on which the files are written. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -326,6 +327,7 @@ static int container_main(void *argument)
     join_cgroups(container->cgroups);
     close_inherited_files(container);
     make_mounts_private();
+    /* The umask is 0 until exec_command(), so that modes apply as written. */
     prepare_etc(container->options.hostname, "127.0.1.1");
     open_volumes(container->options.volumes);
     enter_rootfs(container->options.rootfs, container->options.chroot);
@@ -343,6 +345,7 @@ static int container_main(void *argument)
     attach_volumes(container->options.volumes);
     if (container->options.read_only)
         make_read_only(AT_FDCWD, "/", 0);
+    /* Only PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
     replace_environment(&container->options);
     enter_workdir(container->options.workdir);
     open_terminal(container);

@@ -215,7 +215,8 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* The cloned mounts outlive the tmpfs on which the files are written. */
+/* Write hosts, hostname and resolv.conf for this container. The cloned mounts
+ * outlive the tmpfs on which the files are written. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -387,6 +388,13 @@ static void connect_network(pid_t pid)
     wait_for_bridge(BRIDGE, network.port);
 }
 
+/* What /etc/hosts says. Without a bridge, as Debian has it for a host without
+ * an address of its own. */
+static const char *own_address(void)
+{
+    return network.address ? address_text(network.address) : "127.0.1.1";
+}
+
 /* In the container. The parent has created eth0, and it is up. */
 static void configure_network(enum network_mode mode)
 {
@@ -408,7 +416,8 @@ static int container_main(void *argument)
     join_cgroups(container->cgroups);
     close_inherited_files(container);
     make_mounts_private();
-    prepare_etc(container->options.hostname, address_text(network.address));
+    /* The umask is 0 until exec_command(), so that modes apply as written. */
+    prepare_etc(container->options.hostname, own_address());
     open_volumes(container->options.volumes);
     enter_rootfs(container->options.rootfs, container->options.chroot);
     mount_proc();
@@ -426,6 +435,7 @@ static int container_main(void *argument)
     attach_volumes(container->options.volumes);
     if (container->options.read_only)
         make_read_only(AT_FDCWD, "/", 0);
+    /* Only PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
     replace_environment(&container->options);
     enter_workdir(container->options.workdir);
     open_terminal(container);
