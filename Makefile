@@ -192,14 +192,15 @@ $(foreach n,$(STAGES),$(if $(BEFORE),\
     $(eval BEFORE := $(n)))
 
 # Goals of stages that do not exist: make stage99, make diff1.
+VERBS := stage test diff gdb demo
 UNKNOWN := $(filter-out stages test test-% $(STAGES:%=stage%) $(STAGES:%=test%) \
     $(STAGES:%=gdb%) $(STAGES:%=demo%) \
     $(addprefix diff,$(filter-out $(firstword $(STAGES)),$(STAGES))),\
-    $(filter stage% test% diff% gdb% demo%,$(MAKECMDGOALS)))
+    $(filter $(VERBS:%=%%),$(MAKECMDGOALS)))
 .PHONY: $(UNKNOWN)
 $(UNKNOWN):
 	@$(call hint,'make $@: there is no such stage here',\
-	    'the stages are $(STAGES): make stage1$(comma) make test1$(comma) make diff2')
+	    'the stages are $(STAGES): make $(addsuffix $(LAST),$(foreach verb,$(VERBS),$(if $(filter $(verb)%,$@),$(verb))))')
 comma := ,
 
 .PHONY: stages

@@ -95,7 +95,9 @@ open_panes() {
 }
 
 # type PANE TEXT: types TEXT, and waits until it has ended unless $3 is given.
+# Meanwhile the keys belong to PANE, where sudo may ask for a password.
 type_into() {
+    tmux select-pane -t "$(pane "$1")"
     : >"$work/.$1.log"
     [ -n "${3:-}" ] || expect_prompt "$1"
     while IFS= read -r line; do
@@ -160,6 +162,10 @@ begin_block() {
         build_stage
     fi
     local where=left before
+    if [ -n "${TMUX_PANE:-}" ] && [ -n "$sudo" ]; then
+        tmux select-pane -t "$TMUX_PANE"
+        sudo -v || exit # its ticket may have ended
+    fi
     while IFS= read -r line; do
         before=$(newest_container)
         if [ $where = extra ]; then
@@ -195,6 +201,7 @@ do_step() {
 
 # Shows step number $1 in the pane below.
 announce() {
+    tmux select-pane -t "$TMUX_PANE"
     clear
     if [ "$1" -ge ${#steps[@]} ]; then
         printf 'The end of %s.\n' "$readme"
@@ -210,6 +217,7 @@ announce() {
 # After a step that printed something else. 0: go on.
 recover() {
     while :; do
+        tmux select-pane -t "$TMUX_PANE"
         clear
         printf '\e[1mDiffers from the lesson:\e[0m (< lesson, > here)\n'
         grep '^[<>]' "$work/.diff" | head -n 3
@@ -290,6 +298,7 @@ set_names() {
 
 if [ "${1:-}" = --present ]; then
     work=$3
+    trap 'command tmux -S "$work/.tmux" detach-client 2>/dev/null' EXIT
     set_names "$2"
     find_steps
     if [ -n "$AUTO" ]; then
@@ -298,7 +307,6 @@ if [ "${1:-}" = --present ]; then
     else
         present
     fi
-    command tmux -S "$work/.tmux" detach-client 2>/dev/null
     exit
 fi
 
@@ -311,6 +319,13 @@ if [ -z "${AUTO:-}" ]; then
     [ "$columns" -ge 100 ] && [ "$rows" -ge 30 ] ||
         fail "this terminal has $columns columns and $rows rows; a demo needs 100 and 30" \
             "use a larger window or a smaller font"
+fi
+
+# Each terminal has its own ticket of sudo, the panes too.
+if [ "$(id -u)" -ne 0 ] && [ -z "${AUTO:-}" ]; then
+    sudo -v || exit 1
+elif [ "$(id -u)" -ne 0 ] && ! setsid -w sudo -n true 2>/dev/null; then
+    fail "AUTO=1 cannot type a password for sudo" "sudo make demo$1 AUTO=1"
 fi
 
 # A copy of the tree, locked while we live. The next demo removes what a killed
@@ -326,23 +341,24 @@ work=$(mktemp -d /tmp/container-demo.XXXXXX) || exit 1
 exec 9<"$work"
 flock 9
 exec 8<&-
-# Prints the PIDs of what the panes started: it began in the copy of the tree.
-started() {
-    for process in /proc/[0-9]*; do
-        [ "$(${sudo:-}readlink "$process/cwd")" != "$work" ] || echo "${process#/proc/}"
+# Ends what the panes started: it began in directory $1, the copy of the tree. A
+# container may outlive its pane: lesson 1 shows how.
+end_started() {
+    for signal in TERM TERM TERM TERM TERM TERM TERM TERM KILL; do
+        left=
+        for process in /proc/[0-9]*; do
+            [ "$(readlink "$process/cwd")" != "$1" ] || left="$left ${process#/proc/}"
+        done
+        [ -n "$left" ] || return 0
+        # shellcheck disable=SC2086 # a word a process
+        kill -$signal $left
+        sleep 0.5
     done 2>/dev/null
 }
 
-# A container may outlive its pane: lesson 1 shows how.
 leave() {
     command tmux -S "$work/.tmux" kill-server 2>/dev/null
-    for signal in TERM TERM TERM TERM TERM TERM TERM TERM KILL; do
-        left=$(started)
-        [ -n "$left" ] || break
-        # shellcheck disable=SC2086 # a word a process
-        ${sudo:-}kill -$signal $left 2>/dev/null
-        read -rt 0.5 <>"$work/.never" || :
-    done
+    ${sudo}bash -c "$(declare -f end_started); end_started '$work'"
     rm -rf "$work"
 }
 trap leave EXIT
@@ -358,7 +374,7 @@ ln -s "stage$(printf %02d "$1")" "$work/build/run"
 mkfifo "$work/.never"
 set_names "$1"
 find_steps
-unset TMUX MAKEFLAGS MFLAGS MAKELEVEL
+unset TMUX TMUX_PANE MAKEFLAGS MFLAGS MAKELEVEL
 pace=${PACE:-${CAST:+2}}
 pace=${pace:-0}
 
@@ -384,6 +400,8 @@ if [ -n "${CAST:-}" ]; then
     asciinema rec -q --overwrite ${AUTO:+--cols 100 --rows 30} \
         -c "tmux -S '$work/.tmux' attach" "$CAST" || fail "asciinema failed" "see above"
 else
-    command tmux -S "$work/.tmux" attach
+    # If we are killed, the client is ended, and with it the panes.
+    setpriv --pdeathsig TERM tmux -S "$work/.tmux" attach \; \
+        set-option -g exit-unattached on
 fi
 exit 0
