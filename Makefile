@@ -243,7 +243,7 @@ $(BUILD)/look: $(LOOK) $(BUILD)/libcommon.a
 look: $(BUILD)/look
 	@$(SUDO)$<
 
-# The pictures of the lessons. tests/verbs/test_look.c holds them against this.
+# The pictures of the lessons. tests/verbs/test_look.c compares them.
 pictures: stages rootfs $(BUILD)/look
 	@$(SUDO)tools/look/pictures.sh
 

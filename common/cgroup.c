@@ -156,7 +156,7 @@ static enum task { FIND_PROCESS, REMOVE, KILL_AND_REMOVE } task;
 
 /* nftw(3) calls this for each file of a cgroup and then for its directory.
  * Returns 1, which ends the walk, if FIND_PROCESS has found a process; else 0.
- * In cgroup.procs, a process of another PID namespace has the PID 0. */
+ * In version 2, cgroup.procs shows a process of another PID namespace as 0. */
 static int visit(const char *path, const struct stat *st, int type,
                  struct FTW *at)
 {
@@ -405,6 +405,16 @@ static const struct counter {
     {0},
 };
 
+/* LIMIT: the container's, or NULL: others may limit its cgroup as well. */
+static void report_oom(const char *limit)
+{
+    warn("%s killed by the kernel: out of memory%s%s%s",
+         command_status == EXIT_SIGNAL + SIGKILL
+             ? "COMMAND was"
+             : "COMMAND survived, another process was",
+         limit ? " (limit " : "", limit ? limit : "", limit ? ")" : "");
+}
+
 void report_cgroups(const struct container *container)
 {
     char *line = xstrdup("cgroup:"), *longer;
@@ -425,11 +435,7 @@ void report_cgroups(const struct container *container)
         line = longer;
         comma = ",";
         if (n > 0 && oom)
-            warn("%s killed by the kernel: out of memory (limit %s)",
-                 command_status == EXIT_SIGNAL + SIGKILL
-                     ? "COMMAND was"
-                     : "COMMAND survived, another process was",
-                 container->options.memory_text);
+            report_oom(container->options.memory_text);
     }
     if (*comma)
         narrate_note("%s", line);

@@ -63,9 +63,9 @@ void write_limit(const struct cgroup *cgroup, const struct limit *limit,
 void write_cgroup(const struct cgroup *cgroup, const char *file,
                   const char *text);
 
-/* In the container: returns the mount point for the hierarchy, /sys/fs/cgroup
- * or, where several are mounted, a directory that it makes there. Returns NULL
- * if the container has no cgroup in the hierarchy. Dies on failure. */
+/* In the container: returns the mount point for the hierarchy. If it is the
+ * only one, that is /sys/fs/cgroup; otherwise a directory that it makes there,
+ * or NULL if the container has no cgroup in the hierarchy. Dies on failure. */
 const char *cgroup_mount_point(const struct cgroup *all,
                                const struct cgroup *cgroup);
 

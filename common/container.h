@@ -20,8 +20,8 @@ struct container {
 
 /* Parses the command line of stage STAGE (see options.h), opens the sockets and
  * blocks all signals except those that the caller ignores. Blocked signals wait
- * for wait_for_container(): none kills a parent that has to clean up. Sets the
- * umask to 0. Returns a static object. Dies on failure. */
+ * for lock_host() or wait_for_container(). Sets the umask to 0. Returns a
+ * static object. Dies on failure. */
 struct container *prepare_container(int stage, int argc, char *argv[]);
 
 /* In the container, first of all: marks this process as the container, so that

@@ -30,7 +30,7 @@ extern const char *line_end;
 extern int command_status;
 
 /* Functions that die() and fail() call, NULL for none. Other files register
- * them here, so that error.c depends on no other file. */
+ * them here, so that error.c depends on no file but hints.c. */
 extern void (*before_message)(void);  /* in both processes */
 extern void (*undo_at_failure)(void); /* before exit(3); only in the parent */
 

@@ -52,8 +52,8 @@ static const char *reason_hint(const char *path, int error)
     }
 }
 
-/* A file that exists and cannot be executed: the first, until one ends the
- * search. A later entry of PATH may have a file that can. */
+/* The first file that exists and cannot be executed, or the one that ended the
+ * search. After the first, a later entry of PATH may have one that can. */
 static char blocked[PATH_MAX];
 static int blocked_error;
 

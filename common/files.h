@@ -27,7 +27,7 @@ void make_mount_point(const char *path, bool directory);
 
 /* Returns those of NAMES, absolute paths separated by spaces, that exist, as an
  * array that ends with NULL. The first * of a path matches the rest of a name.
- * Dies on failure, and if the directory above that name does not exist. */
+ * Dies on failure, and if the directory of a path (up to its *) is missing. */
 char **existing_paths(const char *names);
 
 /* Makes PATH the working directory (NULL: leaves it). Dies on failure, and if

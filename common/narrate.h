@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The narration: prints each kernel call of a stage on one line to standard
+ * The narration: prints each call that calls.c names on one line to standard
  * error, with the process that made the call and its PID as it sees it. The
  * lines stand under the name of the stage's function that made the call:
  *
  *   [container 1] mount_proc
- *   [container 1]   mount("proc", "/proc", "proc", 0, NULL) = 0
+ *   [container 1]   mount("proc", "/proc", "proc", MS_NOSUID|..., NULL) = 0
  *
  * Each line has the form of strace(1), so that both can be compared. A stage
  * contains no code for the narration and works without it. The Makefile adds

@@ -74,8 +74,8 @@ void for_each_address(void (*call)(unsigned int index, uint32_t address,
 /* Routes everything outside of the subnet through GATEWAY. */
 void add_default_route(uint32_t gateway);
 
-/* Returns whether the subnet overlaps a route of the host with a prefix of 8 or
- * more bits; the table local has the host's addresses. */
+/* Returns whether the subnet overlaps a route of 8 or more bits in any table of
+ * the host. One of them, local, has the host's own addresses. */
 bool is_subnet_in_use(uint32_t subnet, int prefix);
 
 #endif

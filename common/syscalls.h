@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Includes the headers of the system calls that the stages use, and declares
- * the calls and constants that some C libraries lack (glibc before 2.36, musl)
- * or all. Arguments and results are those of the man pages: -1 with errno on
- * failure. The definitions are in syscalls.c.
+ * the calls and constants that some C libraries (glibc before 2.36, musl) or
+ * all of them lack. Arguments and results are those of the man pages: -1 with
+ * errno on failure. The definitions are in syscalls.c.
  */
 #ifndef COMMON_SYSCALLS_H
 #define COMMON_SYSCALLS_H

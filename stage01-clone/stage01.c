@@ -33,9 +33,9 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, terminal and process group, so that nobody
- * outside gets a signal to the container's group. Drop what else execve(2)
- * keeps: ignored signals, groups (only root can drop them) and keys. */
+/* Leave the caller's session, terminal and process group: a signal to the
+ * container's group then reaches nobody outside. Also drop what would outlive
+ * execve(2): ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
     if (setsid() == -1)

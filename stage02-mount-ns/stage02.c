@@ -33,9 +33,9 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, terminal and process group, so that nobody
- * outside gets a signal to the container's group. Drop what else execve(2)
- * keeps: ignored signals, groups (only root can drop them) and keys. */
+/* Leave the caller's session, terminal and process group: a signal to the
+ * container's group then reaches nobody outside. Also drop what would outlive
+ * execve(2): ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
     if (setsid() == -1)
@@ -56,8 +56,8 @@ static void make_mounts_private(void)
         die("mount", "/ private");
 }
 
-/* Hide the host's /tmp under an empty file system in memory. The kernel removes
- * it together with the mount namespace, so nobody has to unmount it. */
+/* Mount an empty file system in memory on /tmp, over what is there. Unless it
+ * is unmounted before, it ends with the mount namespace. */
 static void mount_tmp(void)
 {
     int flags = MS_NOSUID | MS_NODEV;

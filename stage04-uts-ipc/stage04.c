@@ -31,9 +31,9 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, terminal and process group, so that nobody
- * outside gets a signal to the container's group. Drop what else execve(2)
- * keeps: ignored signals, groups (only root can drop them) and keys. */
+/* Leave the caller's session, terminal and process group: a signal to the
+ * container's group then reaches nobody outside. Also drop what would outlive
+ * execve(2): ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
     if (setsid() == -1)
@@ -54,8 +54,8 @@ static void make_mounts_private(void)
         die("mount", "/ private");
 }
 
-/* Hide the host's /tmp under an empty file system in memory. The kernel removes
- * it together with the mount namespace, so nobody has to unmount it. */
+/* Mount an empty file system in memory on /tmp, over what is there. Unless it
+ * is unmounted before, it ends with the mount namespace. */
 static void mount_tmp(void)
 {
     int flags = MS_NOSUID | MS_NODEV;
@@ -66,7 +66,7 @@ static void mount_tmp(void)
 
 /* A proc file system shows the PID namespace of the process that mounts it. The
  * host's /proc would list the host's processes, under PIDs that mean nothing
- * here. The new one covers it, in this mount namespace alone. */
+ * here. The new one is mounted in this mount namespace alone. */
 static void mount_proc(void)
 {
     int flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;

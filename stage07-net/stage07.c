@@ -78,8 +78,7 @@ static const char nat_rules[] =
     "  chain " BRIDGE "-nat {\n"
     "    type nat hook postrouting priority srcnat;\n"
     "    ip saddr %s/%d oifname != " BRIDGE " masquerade\n"
-    "  }\n"
-    "  chain " BRIDGE "-forward {\n"
+    "  }\n  chain " BRIDGE "-forward {\n"
     "    type filter hook forward priority filter;\n"
     "    oifname " BRIDGE " iifname != " BRIDGE " ct state new,invalid drop\n"
     "  }\n}\n";
@@ -96,9 +95,9 @@ static void die_with_parent(struct container *container)
     wait_for_parent(container);
 }
 
-/* Leave the caller's session, terminal and process group, so that nobody
- * outside gets a signal to the container's group. Drop what else execve(2)
- * keeps: ignored signals, groups (only root can drop them) and keys. */
+/* Leave the caller's session, terminal and process group: a signal to the
+ * container's group then reaches nobody outside. Also drop what would outlive
+ * execve(2): ignored signals, groups (only root can drop them) and keys. */
 static void leave_session(void)
 {
     if (setsid() == -1)
@@ -119,8 +118,8 @@ static void make_mounts_private(void)
         die("mount", "/ private");
 }
 
-/* Hide the host's /tmp under an empty file system in memory. The kernel removes
- * it together with the mount namespace, so nobody has to unmount it. */
+/* Mount an empty file system in memory on /tmp, over what is there. Unless it
+ * is unmounted before, it ends with the mount namespace. */
 static void mount_tmp(void)
 {
     int flags = MS_NOSUID | MS_NODEV;
@@ -131,7 +130,7 @@ static void mount_tmp(void)
 
 /* A proc file system shows the PID namespace of the process that mounts it. The
  * host's /proc would list the host's processes, under PIDs that mean nothing
- * here. The new one covers it, in this mount namespace alone. */
+ * here. The new one is mounted in this mount namespace alone. */
 static void mount_proc(void)
 {
     int flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -215,8 +214,7 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* Write hosts, hostname and resolv.conf for this container. The cloned mounts
- * outlive the tmpfs on which the files are written. */
+/* hosts, hostname and resolv.conf. The cloned mounts outlive the tmpfs. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -289,8 +287,8 @@ static void cover_kernel_files(void)
             die("mount", "%s", *path);
 }
 
-/* In the parent. A kernel that does not account for swap lacks the optional
- * files. */
+/* In the parent. The optional files keep memory out of swap. Some kernels lack
+ * them. */
 static void limit_resources(struct container *container)
 {
     container->cgroups = find_cgroups();
@@ -366,7 +364,7 @@ static void leave_network(void)
     unlock_host();
 }
 
-/* An unused bridge is stale: the container and its parent were killed. */
+/* An unused bridge is stale: the parent of its last container was killed. */
 static void join_network(void)
 {
     lock_host();
@@ -386,13 +384,6 @@ static void connect_network(pid_t pid)
     unlock_host();
     set_link_up_in(pid, "eth0");
     wait_for_bridge(BRIDGE, network.port);
-}
-
-/* What /etc/hosts says. Without a bridge, as Debian has it for a host without
- * an address of its own. */
-static const char *own_address(void)
-{
-    return network.address ? address_text(network.address) : "127.0.1.1";
 }
 
 /* In the container. The parent has created eth0, and it is up. */
@@ -417,7 +408,8 @@ static int container_main(void *argument)
     close_inherited_files(container);
     make_mounts_private();
     /* The umask is 0 until exec_command(), so that modes apply as written. */
-    prepare_etc(container->options.hostname, own_address());
+    prepare_etc(container->options.hostname,
+                network.address ? address_text(network.address) : "127.0.1.1");
     open_volumes(container->options.volumes);
     enter_rootfs(container->options.rootfs, container->options.chroot);
     mount_proc();

@@ -61,7 +61,7 @@ for mount in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do
         -exec rmdir {} + 2>/dev/null || :
 done
 
-# Run a container once: its start takes over a stale bridge, and its end removes
+# Run a container once: its start replaces a stale bridge, and its end removes
 # the bridge. It needs no root file system of its own.
 has_bridge() {
     grep -q "^ *$bridge:" /proc/net/dev

@@ -5,10 +5,10 @@
  * Side by side in one run: a stage, the floor (tests/bench/floor.c: the kernel
  * calls of stage 7 and nothing else; "+ wait" is the floor that also waits
  * until the bridge passes packets), and whichever of crun, runc, bwrap and
- * unshare are installed, given the same namespaces, mounts and limits. In
- * random order, with 50 ms idle before each start: back to back, the kernel
- * would be busy with the end of the last one, and would hide its own waiting
- * times.
+ * unshare are installed: crun and runc with the same
+ * namespaces, mounts and limits, the other two with the namespaces and a few
+ * mounts. In random order, with 50 ms idle before each start: back to back, the
+ * kernel would still be busy with the end of the last one.
  *
  *     bench [RUNS]       20 runs of each; STAGE=stage07 in the environment
  * names the program, in the directory of this one
@@ -509,8 +509,8 @@ int main(int argc, char *argv[])
     if (!json)
         stop("bench.json");
     enter_namespace();
-    /* The bridge is there: what the first container on a host pays to make it
-     * and the last one to remove it is part two's first line. */
+    /* No bridge yet: this container makes it and removes it. Its time is
+     * printed apart; keep_alive(1) keeps the bridge for all that follows. */
     double first = at_once(1);
     keep_alive(1);
     add_all();

@@ -56,8 +56,8 @@ static const struct mount_row mounts[] = {
     {0},
 };
 
-/* All that stage 7 covers, less what there is for each processor. Where a path
- * is missing, the attempt fails there as it does here. */
+/* All that stage 7 covers, less what there is for each processor. Stage 7 looks
+ * first whether a path exists; here, mounting on a missing one fails. */
 static const struct mount_row covers[] = {
     {"/proc/bus", "/proc/bus", NULL, COVER, NULL},
     {"/proc/fs", "/proc/fs", NULL, COVER, NULL},
@@ -262,7 +262,7 @@ static void wait_until_up(int fd, const char *name)
 static void wait_for_bridge(pid_t pid)
 {
     int other = (int)syscall(SYS_pidfd_open, pid, 0), fd = netlink();
-    int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int own = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
     setns(other, CLONE_NEWNET);
     set_up(netlink(), "eth0");

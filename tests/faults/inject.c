@@ -35,8 +35,8 @@
 enum { BROKEN = 97, NOT_REACHED, HUNG, TIME_LIMIT_S = 20 };
 enum { MOST_PROCESSES = 64, MOST_CALLS = 512 };
 
-/* Of the kernel, which here gives way to another user of a lock: the process
- * does not see it. */
+/* Internal to the kernel, here when another user holds a lock: it repeats the
+ * call, and the process sees nothing. */
 #define ERESTARTNOINTR 513
 
 #define CALL(name)        \
@@ -44,9 +44,9 @@ enum { MOST_PROCESSES = 64, MOST_CALLS = 512 };
         SYS_##name, #name \
     }
 
-/* The names of what may fail. What is missing here cannot (getpid), says so in
- * another way (brk), happens all the same (close), is of the C library's start
- * (set_robust_list), or ends the process. */
+/* The calls that may fail. Left out: those that cannot (getpid), report it in
+ * another way (brk) or take effect all the same (close), those by which the C
+ * library starts (set_robust_list), and those that end the process. */
 static const struct {
     long number;
     const char *name;
@@ -170,8 +170,8 @@ static void set_result(pid_t pid, long result)
 
 /* --- stops ---------------------------------------------------------------- */
 
-/* Returns whether the process is of no interest: a child of the host that is
- * not the container, which begins with prctl(2), is nft(8). */
+/* Returns whether the process is of no interest: the host's children but the
+ * container are nft(8), and only the container begins with prctl(2). */
 static bool enter_call(struct process *p, unsigned long long number)
 {
     const char *name = name_of(number);
@@ -244,7 +244,7 @@ static void on_stop(struct process *p, int status)
     }
 }
 
-/* The processes that are traced go with us: PTRACE_O_EXITKILL. */
+/* The kernel kills the traced processes when we exit: PTRACE_O_EXITKILL. */
 static void on_alarm(int number)
 {
     (void)number;

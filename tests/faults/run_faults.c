@@ -206,7 +206,7 @@ static int count_messages(const char *text)
     return found;
 }
 
-/* The first line of TEXT that is not in EXPECTED, or the other way round. */
+/* Says where TEXT and EXPECTED differ: the rest of both lines from there on. */
 static char *difference(const char *text, const char *expected)
 {
     while (*text && *expected && *text == *expected)

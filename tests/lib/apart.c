@@ -216,7 +216,7 @@ const char *why_stopped(void)
     }
 }
 
-/* PID 1 wants the current test to end. The calls in which it waits return. */
+/* PID 1 wants the test to end. The calls in which the test waits return. */
 static void on_alarm(int number)
 {
     (void)number;
@@ -229,7 +229,7 @@ static void on_alarm(int number)
 
 static void be_watched(void)
 {
-    /* No SA_RESTART, so calls return. SA_NODEFER, so a jump blocks nothing. */
+    /* No SA_RESTART, so calls return. SA_NODEFER: fail_msg() may jump out. */
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_NODEFER};
 
     sigset_t set;

@@ -101,7 +101,7 @@ static void take_mount(const char *line, const char *own, const char *name)
     all[count++] = h;
 }
 
-/* "0" is the writer: a process of one thread moves itself at no cost. */
+/* "0" is the writer. Only `tasks` moves a single thread without a long wait. */
 static bool enter(const struct hierarchy *h, const char *directory)
 {
     char *path =
@@ -133,7 +133,7 @@ static void remove_below(const char *path, const char *except)
         closedir(directory);
 }
 
-/* Returns whether it could. A dead process is counted for a moment. */
+/* Returns whether BASE is gone. A process counts for a moment after its end. */
 static bool remove_base(const char *base)
 {
     for (int tries = 0; tries < RMDIR_TRIES; tries++) {

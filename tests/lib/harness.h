@@ -51,7 +51,7 @@ extern char shared_mark;
  * does the same tests on the program of stage 5, less the shared
  * ones, which that stage has in its own table; `test_stage03 5 NAME` does one
  * test of them. With SHARE=2/3 in the environment it does the second third of
- * the tests: run.sh does all three at the same time. Returns the number of
+ * the tests: run.sh shares them out in this way. Returns the number of
  * tests that failed. */
 int test_main(int argc, char *argv[], int own_stage, const char *name,
               const struct CMUnitTest *tests, size_t count);

@@ -7,9 +7,9 @@
 
 /* Everything of "the host" that a stage could change and must not: mounts,
  * hostname, System V and POSIX IPC objects, the files of the rootfs and of
- * /run, /tmp and /dev/shm, this process's children; from stage 6 on the cgroups
- * and from stage 7 on the network. The children include every orphan of a
- * container: the test program is their reaper, see PR_SET_CHILD_SUBREAPER in
+ * /run, scratch() and /dev/shm, this process's children; from stage 6 on the
+ * cgroups and from stage 7 on the network. The children include every orphan of
+ * a container: the test program is their reaper, see PR_SET_CHILD_SUBREAPER in
  * prctl(2). Take it before; assert_host_unchanged() takes it again and
  * compares. */
 char *host_state(void);

@@ -68,7 +68,7 @@ struct live {
 struct live start_with(char *const args[]);
 #define start(...)    start_with((char *const[]){__VA_ARGS__, NULL})
 
-/* A sh -c script that the harness waits for: prints "ready", then SCRIPT. */
+/* The words of sh -c that print "ready" and then run SCRIPT; for start(). */
 #define READY(script) "sh", "-c", "echo ready; " script
 
 /* Starts a COMMAND that handles no signal; returns when it sleeps. */

@@ -81,7 +81,7 @@ make_directory() {
 
 # --- counting -------------------------------------------------------------------
 
-# cmocka names a test that failed once more at the end.
+# At the end, cmocka lists each failed test a second time.
 count() {
     grep "^\[ *$1 *\] [^0-9]" "$work/log" | sort -u | grep -c . || :
 }

@@ -369,7 +369,7 @@ static void a_tree_may_lie_where_the_tests_put_a_tmpfs(void **state)
 
 /* --- run.sh --------------------------------------------------------------- */
 
-/* run.sh writes a name in words. */
+/* run.sh prints names with spaces in place of underscores: undo that. */
 static char *names_of(const char *output)
 {
     return run_program(output,

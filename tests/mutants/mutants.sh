@@ -8,9 +8,9 @@
 #                                       their line
 #     tests/mutants/mutants.sh --fits           only says which edits fit no longer
 #
-# A mutant is killed if the edited program builds, and the test fails on it that
-# passes on the program as it is. Anything else fails the run: a mutant that
-# survives, that does not build, or whose edit fits no longer.
+# A mutant is killed if the edited program builds and the test fails on it; on
+# the program as it is, the test passes. Anything else fails the run: a mutant
+# that survives, that does not build, or whose edit fits no longer.
 #
 # An edited program may do anything to its host, and root runs it: tests/lib/apart.h
 # says what is done about that. Several are tried at a time, each in a copy of

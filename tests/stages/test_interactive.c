@@ -610,7 +610,7 @@ static void ctrl_z_gives_the_terminal_back_until_fg(void **state)
     wait_until(is_running, &container, "the container goes on");
     type_line("fg");
     wait_until(is_raw, NULL, "keys are the container's again");
-    /* The kernel ends it: keys may still be the container's. */
+    /* Before stage 3, the kernel ends COMMAND: wait for the prompt first. */
     if (!has(NEW_PIDS)) {
         type(CONTROL('C'));
         expect("in-container> ");

@@ -190,8 +190,8 @@ static void join_keyring(void *argument)
         _exit(98);
 }
 
-/* The words with which COMMAND becomes tests/probe.c, ended by NULL. The tree
- * may lie below /tmp. */
+/* The words with which COMMAND becomes tests/lib/probe.c, ended by NULL. The
+ * tree may lie below /tmp. */
 static char **probe_words(char *first, char *second)
 {
     char **words = calloc(7, sizeof(*words)), **end = words;
@@ -246,7 +246,7 @@ static void leave_directory_open(void *path)
         _exit(98);
 }
 
-/* None of ours, such as the pipe. The caller's are closed from stage 5 on. */
+/* None of ours, such as the socket. The caller's are closed from stage 5 on. */
 static void command_inherits_the_callers_descriptors_alone(void **state)
 {
     char *show = "ls /proc/$$/fd; true";
@@ -265,7 +265,7 @@ static void set_path(void *path)
     setenv("PATH", path, 1);
 }
 
-/* As a shell looks it up: the first one is of no use. */
+/* As in a shell: the search goes on after a file that is not executable. */
 static void a_plain_file_does_not_hide_a_command_behind_it(void **state)
 {
     char *first = format("%s/first", scratch());

@@ -361,7 +361,7 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
         struct result result = RUN_AS(leave_directory_open, scratch(), "-v",
                                       volume, "-w", path, "pwd");
         assert_status(result, 125);
-        /* One number is the container's own socket; from stage 7 on, two. */
+        /* Descriptor 3 is the container's own socket. */
         bool own = (fd == 3 || has(NEW_NETWORK)) &&
                    strstr(result.err, ": Not a directory");
         assert_message(result,

@@ -32,7 +32,7 @@
 
 static const char *const controllers[] = {"memory", "pids", "cpu"};
 
-/* What LIMITS writes. A file that needs accounting of swap may be missing. */
+/* What the files hold with LIMITS. Some kernels lack the optional ones. */
 static const struct limit_row {
     const char *controller, *v1_file, *v1_text, *v2_file, *v2_text;
     bool optional;
@@ -193,9 +193,9 @@ static void the_container_is_alone_in_a_cgroup_below_ours(void **state)
     }
 }
 
-/* What comes first in the narration of the container, before any set-up: the
- * single-threaded process moves itself, which costs nothing; no PID is ever
- * written. In version 2 the container is born there. */
+/* Before any set-up: in version 1 the single-threaded process moves itself,
+ * which costs nothing; no PID is ever written. In version 2 the container is
+ * created in its cgroup. */
 static void the_container_is_in_its_cgroup_before_it_is_set_up(void **state)
 {
     (void)state;
@@ -395,6 +395,30 @@ static void a_child_that_is_killed_is_reported_as_well(void **state)
                     "32M)");
 }
 
+/* In version 2, a container without --memory has a cgroup that others can
+ * limit. */
+static void a_limit_that_is_not_ours_is_not_named(void **state)
+{
+    (void)state;
+    if (is_v1("memory"))
+        return;
+    /* As long as this one lives, each container's cgroup has the controller. */
+    struct live first = start("--memory", "32M", READY("read line"));
+    struct live live =
+        start(READY("read line; dd if=/dev/zero of=/dev/null bs=99M count=1"));
+
+    create(format("%s/memory.max", cgroup_of(live.container, "memory")),
+           "33554432", 0644);
+    assert_int_equal(write(live.in, "\n", 1), 1);
+    struct result result = finish(&live);
+    assert_text(result.err,
+                format("stage%02d: COMMAND was killed by the kernel: out of "
+                       "memory\n",
+                       stage));
+    assert_int_equal(write(first.in, "\n", 1), 1);
+    assert_status(finish(&first), 0);
+}
+
 static void other_deaths_are_not_taken_for_it(void **state)
 {
     (void)state;
@@ -519,7 +543,7 @@ static void expect_exactly(int limit)
     assert_int_equal(most_pids, limit);
     if (access(peak, F_OK) == 0) /* Linux 6.6, version 2 */
         assert_int_equal(atoi(contents(peak)), limit);
-    /* Not the parent: on version 2 it disables what it enabled. */
+    /* Kill the container, not the parent, which then cleans up as usual. */
     kill(live.container, SIGKILL);
     assert_status(finish(&live), 128 + SIGKILL);
 }
@@ -1057,8 +1081,8 @@ static void a_directory_with_a_process_below_it_is_left_alone(void **state)
     assert_is_gone(path);
 }
 
-/* The stage runs as the process of a shell that has made, before, what an
- * earlier process of the same PID has left. */
+/* Runs the stage as a process whose PID already names a directory: the shell
+ * makes one with its own PID and then becomes the stage. */
 static struct result run_on_an_old_directory(const char *then)
 {
     char *script =
@@ -1323,6 +1347,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(more_memory_than_the_limit_is_killed_and_reported),
     cmocka_unit_test(a_quiet_run_reports_it_as_well_and_says_no_more),
     cmocka_unit_test(a_child_that_is_killed_is_reported_as_well),
+    cmocka_unit_test(a_limit_that_is_not_ours_is_not_named),
     cmocka_unit_test(other_deaths_are_not_taken_for_it),
     cmocka_unit_test(files_in_memory_are_limited_too),
     cmocka_unit_test(less_memory_than_the_limit_is_granted),

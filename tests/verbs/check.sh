@@ -14,13 +14,13 @@ trap 'rm -rf "$work"' EXIT
 
 # check NAME COMMAND...: runs COMMAND, shows what it prints if it fails.
 check() {
-    name=$1
+    title=$1
     shift
     if "$@" >"$work/output" 2>&1; then
-        echo "ok      $name"
+        echo "ok      $title"
         passed=$((passed + 1))
     else
-        echo "FAILED  $name"
+        echo "FAILED  $title"
         sed 's/^/        /' "$work/output" | head -n 40
         failed=$((failed + 1))
     fi
@@ -98,6 +98,23 @@ small_step() {
     awk -v removed="$3" -v added="$4" '
         { print $1 " added (" added "), " $2 " removed (" removed ")"
           exit $1 > added || $2 > removed }' "$work/numstat"
+}
+
+# README.md's table has for each stage what small_step counts, for the first its
+# length.
+readme_counts_lines() {
+    : >"$work/old.c"
+    for source in stage*/stage*.c; do
+        number=$(basename "$source" .c | sed 's/stage0*//')
+        without_header "$source" >"$work/new.c"
+        added=$(git diff --no-index --numstat "$work/old.c" "$work/new.c" | cut -f 1)
+        mv "$work/new.c" "$work/old.c"
+        grep -q "^| \[$number .* | $added |\$" README.md || {
+            echo "stage $number: $added lines"
+            wrong=yes
+        }
+    done
+    [ -z "${wrong:-}" ]
 }
 
 short_file() {
@@ -198,6 +215,8 @@ for source in stage*/stage*.c; do
     fi
     previous=$source
 done
+
+check "README.md says how many lines each stage adds" readme_counts_lines
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

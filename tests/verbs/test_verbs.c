@@ -9,6 +9,7 @@
 #include "../lib/harness.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct result shell(const char *script)
@@ -111,8 +112,8 @@ static void without_a_compiler_the_message_says_what_to_type(void **state)
 
 static void a_stage_that_is_not_there_is_named(void **state)
 {
-    static const char *const verbs[] = {"stage99", "stage",  "test99",
-                                        "diff1",   "diff99", NULL};
+    static const char *const verbs[] = {"stage99", "stage", "test99", "diff1",
+                                        "diff99",  "gdb99", "demo99", NULL};
     char *numbers = format("%s", "");
 
     (void)state;
@@ -120,7 +121,8 @@ static void a_stage_that_is_not_there_is_named(void **state)
         numbers = format("%s %d", numbers, n);
     for (const char *const *verb = verbs; *verb; verb++)
         refused(*verb, format("make %s: there is no such stage here\n", *verb),
-                format("  hint: the stages are%s: make stage1,", numbers));
+                format("  hint: the stages are%s: make %.*s%d\n", numbers,
+                       (int)strcspn(*verb, "0123456789"), *verb, last_stage()));
 }
 
 static void run_before_a_build_says_what_to_type(void **state)

@@ -3,8 +3,8 @@
 #
 # Demonstrates lesson N in tmux: tools/demo/demo.sh N
 #
-# The left pane is the first terminal of the lesson, the right one the second.
-# The pane below shows the next command; Enter types it. The commands are those
+# The upper pane is the first terminal of the lesson, the one below the second.
+# The lowest shows the next command; Enter types it. The commands are those
 # of the lesson, in a copy of the tree that is removed at the end.
 #
 #     AUTO=1      play it alone, without a terminal, and compare the output
@@ -66,8 +66,8 @@ wait_for_prompt() {
 }
 signals=0
 
-# Starts the shell of pane $1. Marks that no terminal shows stand before and
-# behind what a command prints; the log of the pane has them.
+# Starts the shell of pane $1. The shell prints invisible marks before and after
+# the output of each command; printed_in finds them in the log of the pane.
 open_pane() {
     local signal=$work/.$1.signal
 

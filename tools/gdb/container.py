@@ -9,13 +9,13 @@
 #     pids           its PID on the host and in the container
 #     session        whether it has a session of its own
 #     mounts [/ ...] all its mounts, or those at these places
-#     processes      how many processes its /proc shows
+#     processes      whether its /proc shows one process or many
 #     hostname       the name of its UTS namespace
 #     cgroups        its cgroups below mini-container
 #     network        links and addresses of its network namespace
 #
 # $makes_container() is true at the clone that makes the container, and not at
-# that of fork(3), which passes CLONE_CHILD_SETTID.
+# that of fork(2), which passes CLONE_CHILD_SETTID.
 import os
 import re
 import subprocess

@@ -8,8 +8,8 @@
  *     sudo build/look --watch                  what happens from now on
  *     sudo build/look --svg FILE               a picture of the namespaces
  *
- * There is no state file: all of this is in /proc, where ps(1), lsns(8) and
- * docker top read it as well.
+ * There is no state file: all of this is in /proc and /sys/fs/cgroup, where
+ * ps(1), lsns(8) and docker top read it as well.
  */
 #define _GNU_SOURCE
 #include "look.h"

@@ -59,7 +59,7 @@ int stage_of(pid_t pid);
 char *command_of(pid_t pid);
 
 /* Returns whose namespace KIND of PROCESS is, to be freed: "own", "the host's",
- * "NAME's", or "?" if it cannot be read. */
+ * "NAME's", "another", or "?" if it cannot be read. */
 char *owner(const struct machine *machine, const struct process *process,
             int kind);
 

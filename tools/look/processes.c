@@ -204,8 +204,7 @@ static bool is_first(const struct process *process,
 }
 
 /* Returns the hostname in the UTS namespace of PID, to be freed, or NULL. Only
- * root can enter that namespace; the environment has the name as it was at the
- * start, for the container's own user to read. */
+ * root can enter that namespace; name_of() names the container otherwise. */
 static char *hostname_of(pid_t pid)
 {
     char name[65] = "", *path = xasprintf("/proc/%d/ns/uts", pid);

@@ -67,8 +67,8 @@ static struct proc_event *event_of(struct nlmsghdr *header)
     return (struct proc_event *)message_of(header)->data;
 }
 
-/* The kernel answers that it listens, with 0 or an errno. It does not answer at
- * all in another PID or user namespace than the first one. */
+/* The kernel acknowledges the request to listen, with 0 or an errno. Outside of
+ * the first PID and user namespace there is no answer at all. */
 static int answer(int sock)
 {
     struct pollfd ready = {.fd = sock, .events = POLLIN};

@@ -8,8 +8,8 @@
 #     tools/vm/kernel.sh --fetch   the same, and may fetch packages
 #
 # Uses this computer's kernel if the user can read it and it has the modules.
-# Otherwise, with --fetch, fetches the distribution's package and unpacks it
-# below build/vm. This needs no root and installs nothing.
+# Otherwise, with --fetch, fetches the distribution's package (apt, dnf or apk)
+# and unpacks it below build/vm. This needs no root and installs nothing.
 #
 # For another architecture (ARCH=arm64), fetches a small Debian system in the
 # same way: the root of the machine and the sysroot of the cross compiler.
