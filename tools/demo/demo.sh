@@ -95,9 +95,9 @@ open_panes() {
 }
 
 # type PANE TEXT: types TEXT, and waits until it has ended unless $3 is given.
-# Meanwhile the keys belong to PANE, where sudo may ask for a password.
+# Meanwhile the keys belong to PANE if sudo may ask there for a password.
 type_into() {
-    tmux select-pane -t "$(pane "$1")"
+    [ -z "$sudo" ] || tmux select-pane -t "$(pane "$1")"
     : >"$work/.$1.log"
     [ -n "${3:-}" ] || expect_prompt "$1"
     while IFS= read -r line; do
