@@ -51,6 +51,9 @@ help:
 #: make diffN     show what stage N adds to stage N-1
 #: make test      prove that each stage isolates what it says, and no more
 #: make testN     the same for stage N alone
+#: make labN      begin lab N: write stage N yourself, in lab/stageNN.c
+#: make gradeN    grade it, without root in a machine; HOST=1: here, as root
+#: make hintN     print the next hint
 #: make vm        open a root shell on this tree in a virtual machine with
 #:                cgroup v2; needs no root. CMD='make test6' runs one command,
 #:                ARCH=arm64 selects another architecture
@@ -62,6 +65,9 @@ help:
 #: make builds    two compilers, musl, arm64, sanitizers, valgrind (5 minutes)
 #: make fuzz      try generated command lines (4 minutes)
 #: make bench     measure a start, and compare it with other runtimes
+#: make handoutN  pack lab N for students, without the solution
+#: make grades    grade all submissions in DIR, for lab LAB
+#: make calibrate prove that the grades of labs are right; LAB=3 for one
 #: make clean     remove the build directory
 #: make clean-host  remove what killed containers left on the host;
 #:                KILL=1 also kills containers that survived their parent
@@ -71,7 +77,7 @@ help:
 
 .PHONY: setup
 setup:
-	@ARCH="$(ARCH)" sh tools/setup.sh $(filter-out setup,$(MAKECMDGOALS))
+	@ARCH="$(ARCH)" HOST="$(HOST)" sh tools/setup.sh $(filter-out setup,$(MAKECMDGOALS))
 
 # --- problems that stop a build, and their hints ------------------------------
 
@@ -155,7 +161,7 @@ earlier = { echo '\#include "common/narrate.h"'; \
 # $(1): a stage's number; $(2): the same with two digits; $(3): the number of
 # the previous stage.
 define STAGE_RULES
-SOURCE$(1) := $$(wildcard stage$(2)-*/stage$(2).c)
+SOURCE$(1) := $$(or $$(wildcard stage$(2)-*/stage$(2).c),lab/stage$(2).c)
 EARLIER$(1) := $(if $(3),$$(wildcard stage$(call two,$(3))-*/stage$(call two,$(3)).c))
 $$(SOURCE$(1):%.c=$$(BUILD)/%.o): ALL_CFLAGS += -finstrument-functions
 $$(BUILD)/earlier$(2).c: $$(EARLIER$(1)) Makefile | $$(SETUP)
@@ -192,9 +198,9 @@ $(foreach n,$(STAGES),$(if $(BEFORE),\
     $(eval BEFORE := $(n)))
 
 # Goals of stages that do not exist: make stage99, make diff1.
-VERBS := stage test diff gdb demo
-UNKNOWN := $(filter-out stages test test-% $(STAGES:%=stage%) $(STAGES:%=test%) \
-    $(STAGES:%=gdb%) $(STAGES:%=demo%) \
+VERBS := stage test diff gdb demo lab grade hint handout
+UNKNOWN := $(filter-out stages test test-% grades $(STAGES:%=grade-needs%) $(STAGES:%=stage%) $(STAGES:%=test%) \
+    $(foreach verb,gdb demo lab grade hint handout,$(STAGES:%=$(verb)%)) \
     $(addprefix diff,$(filter-out $(firstword $(STAGES)),$(STAGES))),\
     $(filter $(VERBS:%=%%),$(MAKECMDGOALS)))
 .PHONY: $(UNKNOWN)
@@ -248,6 +254,7 @@ pictures: stages rootfs $(BUILD)/look
 	@$(SUDO)tools/look/pictures.sh
 
 include tests/tests.mk
+include labs/labs.mk
 
 # --- cleaning -----------------------------------------------------------------
 

@@ -102,6 +102,27 @@ need_for_showing() {
         iproute2 iproute iproute2 iproute2
 }
 
+need_for_grading() {
+    need "command -v jq" jq jq jq jq
+    need "command -v parallel" parallel parallel parallel parallel
+    need "command -v setpriv" util-linux util-linux util-linux setpriv
+}
+
+# The readers of tests/verbs/test_platforms.sh.
+need_for_platforms() {
+    need "command -v xmllint" libxml2-utils libxml2 libxml2 libxml2-utils
+    need "command -v prove" perl perl-Test-Harness perl perl-utils
+    need "/usr/bin/python3 -c 'import yaml'" \
+        python3-yaml python3-pyyaml python-yaml py3-yaml
+    need "/usr/bin/python3 -c 'import junitparser'" \
+        python3-junitparser python3-junitparser python-junitparser ""
+    need "command -v yamllint" yamllint yamllint yamllint yamllint
+    need "command -v shellcheck" shellcheck ShellCheck shellcheck shellcheck
+    need "command -v zip && command -v unzip" \
+        "zip unzip" "zip unzip" "zip unzip" "zip unzip"
+    need "command -v git" git git git git
+}
+
 need_for_checking() {
     need "command -v gcc" gcc gcc gcc gcc
     need "command -v clang" clang clang clang clang
@@ -111,6 +132,7 @@ need_for_checking() {
         clang-tidy clang-tools-extra clang clang-extra-tools
     need "command -v cppcheck" cppcheck cppcheck cppcheck cppcheck
     need "command -v git" git git git git
+    need "command -v jq" jq jq jq jq
 }
 
 need_for_fuzzing() {
@@ -141,6 +163,10 @@ for goal in "$@"; do
     stage7 | stages | bench | clean-host) need_for_network ;;
     demo*) need_for_network && need_for_debugging && need_for_showing ;;
     gdb* | lessons) need_for_network && need_for_debugging ;;
+    test-labs)
+        need_for_network && need_for_testing && need_for_grading &&
+            need_for_platforms
+        ;;
     test* | mutants | faults) need_for_network && need_for_testing ;;
     vm*)
         need_for_network && need_for_testing && need_for_machine
@@ -152,6 +178,16 @@ for goal in "$@"; do
         ;;
     fuzz) need_for_fuzzing ;;
     builds) need_for_network && need_for_testing && need_for_builds ;;
+    lab* | grade* | hint* | handout* | calibrate)
+        need_for_grading && need_for_testing
+        case $goal in *[5-9]) need_for_network ;; grades | calibrate) need_for_network ;; esac
+        case $goal in
+        grade* | hint*)
+            [ -n "${HOST:-}" ] || need_for_machine
+            machine=${HOST:-yes}
+            ;;
+        esac
+        ;;
     esac
 done
 
@@ -196,4 +232,4 @@ if [ -z "${missing% }" ]; then
 else
     install_missing
 fi
-[ -z "$machine" ] || tools/vm/kernel.sh --fetch
+[ "$machine" != yes ] || tools/vm/kernel.sh --fetch

@@ -158,6 +158,8 @@ static void prepare_mounts(const char *build)
     int here_fd = open_path(".");
 
     must_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    if (graded() && umount2(directory_of_the_test(), MNT_DETACH) == -1)
+        stop("hiding the tests from the submission");
     must_mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     cover_directories();
     if (strcmp(tree, "/") != 0 && !is_covered(tree))
@@ -234,6 +236,8 @@ static void be_watched(void)
 
     sigset_t set;
 
+    if (graded()) /* ptrace(2) and /proc/PID/mem then need CAP_SYS_PTRACE */
+        prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigaction(SIGALRM, &action, NULL);
     sigemptyset(&set);

@@ -89,15 +89,25 @@ void create(const char *path, const char *text, mode_t mode)
     close(fd);
 }
 
-const char *find_build_directory(void)
+const char *graded(void)
+{
+    return getenv("GRADED");
+}
+
+char *directory_of_the_test(void)
 {
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
     path[length == -1 ? 0 : length] = '\0';
-    /* From build/tests/test_stage03 to build. */
+    return format("%s", dirname(path));
+}
+
+const char *find_build_directory(void)
+{
+    /* From build/tests to build. A submission is built elsewhere. */
     snprintf(build_directory, sizeof(build_directory), "%s",
-             dirname(dirname(path)));
+             graded() ? graded() : dirname(directory_of_the_test()));
     return build_directory;
 }
 

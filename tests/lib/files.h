@@ -11,8 +11,15 @@
  * "private/rootfs". */
 char *built(const char *name);
 
+/* For a grade, the environment variable GRADED is the build directory of the
+ * submission. NULL: this is no grade. */
+const char *graded(void);
+
+/* Where the test program is, of which /proc/self/exe tells. */
+char *directory_of_the_test(void);
+
 /* Finds and returns the build directory: the one above build/tests, where the
- * test program is. Called first of all. */
+ * test program is, or that of the submission. Called first of all. */
 const char *find_build_directory(void);
 
 /* The number of the last stage that make built. */

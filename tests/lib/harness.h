@@ -49,10 +49,10 @@ extern char shared_mark;
 
 /* main() of every test file: `test_stage03` tests stage 3, `test_stage03 5`
  * does the same tests on the program of stage 5, less the shared
- * ones, which that stage has in its own table; `test_stage03 5 NAME` does one
- * test of them. With SHARE=2/3 in the environment it does the second third of
- * the tests: run.sh shares them out in this way. Returns the number of
- * tests that failed. */
+ * ones, which that stage has in its own table; `test_stage03 5 NAME...` does
+ * the tests that are named, and fails if one does not exist. With SHARE=2/3 in
+ * the environment it does the second third of the tests: run.sh shares them out
+ * in this way. Returns the number of tests that failed. */
 int test_main(int argc, char *argv[], int own_stage, const char *name,
               const struct CMUnitTest *tests, size_t count);
 

@@ -7,6 +7,8 @@
 #     tests/mutants/mutants.sh [STAGE|WORDS]    all, one stage's, or those with WORDS in
 #                                       their line
 #     tests/mutants/mutants.sh --fits           only says which edits fit no longer
+#     tests/mutants/mutants.sh --write N DIR    only writes the mutants of stage N's
+#                                       own program to DIR: ID.c, and the list DIR/all
 #
 # A mutant is killed if the edited program builds and the test fails on it; on
 # the program as it is, the test passes. Anything else fails the run: a mutant
@@ -87,7 +89,7 @@ edit() {
 copy_tree() {
     mkdir -p "$1/build/tests"
     cp -a Makefile common stage[0-9]* "$1"
-    cp -a --parents tests/tests.mk tools/*.sh tools/look "$1"
+    cp -a --parents tests/tests.mk labs/labs.mk tools/*.sh tools/look "$1"
     cp -a build/common build/stage* build/earlier* build/libcommon.a build/escape \
         build/probe build/private build/look build/tools "$1/build"
     cp -a build/tests/test_* "$1/build/tests"
@@ -159,6 +161,16 @@ if [ "${1:-}" = --fits ]; then
     done <"$work/all" >"$work/bad"
     cat "$work/bad"
     [ ! -s "$work/bad" ]
+    exit
+fi
+
+if [ "${1:-}" = --write ]; then
+    work=$3
+    read_table | awk -F'\t' -v n="$2" '$2 == n && $3 ~ /^stage/' >"$work/all"
+    while IFS='	' read -r id stage file rest; do
+        edit "$file" "$work/$id.old" "$work/$id.new" >"$work/$id.c"
+    done <"$work/all"
+    rm -f "$work"/*.old "$work"/*.new
     exit
 fi
 

@@ -124,7 +124,7 @@ short_file() {
 }
 
 short_functions() {
-    for file in common/*.c stage*/*.c tests/*/*.c tools/*/*.c; do
+    for file in common/*.c stage*/*.c tests/*/*.c tools/*/*.c labs/*.c; do
         functions "$file" | awk -F'\t' -v file="$file" '
             $2 - 3 > 40 { print file ": " $1 " has " $2 - 3 " lines"; bad = 1 }
             END { exit bad }' || bad=1
@@ -215,6 +215,38 @@ for source in stage*/stage*.c; do
     fi
     previous=$source
 done
+
+# Points, tests, mutants, places to read.
+labs_are_complete() {
+    for number in $(awk '/^lab / { print $2 }' labs/labs.txt); do
+        jq -Rn --argjson n "$number" -f labs/lab.jq labs/labs.txt >"$work/lab" || return
+        # shellcheck disable=SC2016 # jq's
+        jq -r '([.requirements[].max] | add) as $sum | select($sum != 100) |
+                "lab \(.lab): \($sum) points"' "$work/lab"
+        jq -r '.lab as $lab | .requirements[] | select(.id != "build") |
+            (select(.tests == []) | "lab \($lab), \(.id): no test"),
+            (select(.read == null) | "lab \($lab), \(.id): no place to read"),
+            (.hints[] | select(.mutants == []) |
+                "lab \($lab): a hint without a mutant: \(.text)")' "$work/lab"
+        jq -r '[.requirements[].id] as $ids | .lab as $lab | .requirements[] | .needs[]
+            | select(. as $need | $ids | index($need) | not)
+            | "lab \($lab) needs \(.)"' "$work/lab"
+        jq -r '.requirements[].tests[] | "\(.program) \(.name)"' "$work/lab" |
+            while read -r program test; do
+                grep -qw "$test" "tests/stages/$program.c" tests/lib/shared.h ||
+                    echo "lab $number: $program has no test $test"
+            done
+        jq -r '.requirements[].hints[].mutants[] | select(. != "start")' "$work/lab" |
+            while IFS= read -r mutant; do
+                awk -v n="$number" -v name="mutant $mutant" '/^stage / { on = $2 + 0 == n }
+                    on && $0 == name { found = 1 } END { exit !found }' \
+                    tests/mutants/mutants.txt || echo "lab $number: no mutant \"$mutant\""
+            done
+    done >"$work/faults"
+    cat "$work/faults"
+    [ ! -s "$work/faults" ]
+}
+check "labs/labs.txt is complete" labs_are_complete
 
 check "README.md says how many lines each stage adds" readme_counts_lines
 

@@ -29,7 +29,33 @@ mount_files() {
     done
     options=trans=virtio,version=9p2000.L,msize=262144,cache=loose
     $busybox mount -t 9p -o $options tree /tree
-    $busybox mount -t 9p -o $options,ro root /root
+    if [ -z "${vm_sealed:-}" ]; then
+        $busybox mount -t 9p -o $options,ro root /root
+        # shellcheck disable=SC2154 # the kernel puts it into the environment
+        $busybox cp "/tree/build/vm/$vm_run/start" /start
+    else
+        seal
+    fi
+}
+
+# Of the host, only the system's directories. Nothing tells more of the run.
+seal() {
+    $busybox mount -t tmpfs -o mode=755 tmpfs /root
+    $busybox mkdir /run
+    $busybox mount -t 9p -o $options,ro run /run
+    $busybox cp /run/start /start
+    $busybox cp /run/input /root/input
+    $busybox umount /run
+    . /start
+    $busybox mkdir -p "/root$tree" /root/proc /root/sys /root/dev /root/run \
+        /root/tmp /root/var/tmp /root/root
+    for directory in $system; do
+        $busybox mkdir -p /root/$directory
+        $busybox mount -t 9p -o $options,ro $directory /root/$directory
+    done
+    for link in $links; do
+        $busybox ln -s "${link#*:}" "/root/${link%%:*}"
+    done
 }
 
 # Mount the tree last: it can lie below one of the other directories.
@@ -59,8 +85,6 @@ furnish() {
 
 if [ "${1:-}" != furnished ]; then
     mount_files
-    # shellcheck disable=SC2154 # the kernel puts it into the environment
-    $busybox cp "/tree/build/vm/$vm_run/start" /start
     . /start
     furnish
     exec $busybox switch_root /root /run/vm/busybox sh /run/vm/init furnished

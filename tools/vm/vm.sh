@@ -14,6 +14,11 @@
 # user, so root inside can change only files that the user can change. The
 # machine has no network.
 #
+# SEALED=DIRECTORY, with a COMMAND and the file INPUT, is for programs that are not
+# trusted: the machine sees DIRECTORY in place of this tree, of the host's files
+# only the system's (/usr, /etc), all of it read-only, and INPUT as /input. It has
+# half the memory.
+#
 # The exit status is that of the shell or of COMMAND, or 125 if the machine
 # cannot be started. (`make vm CMD='COMMAND'` turns all but 0 into 2.) Without a
 # terminal, COMMAND gets no input, and standard output and error stay apart.
@@ -106,6 +111,22 @@ make_directory 2>/dev/null ||
     die "cannot write to $PWD/build/vm" \
         "is the disk full, or does the directory belong to another user?"
 
+tree=${SEALED:-$PWD}
+memory=1024
+system=
+links=
+if [ -n "${SEALED:-}" ]; then
+    memory=512
+    cp "$INPUT" "$run/input" || die "cannot read $INPUT" "see above"
+    for directory in bin sbin lib lib64 usr etc; do
+        if [ -L "/$directory" ]; then
+            links="$links $directory:$(readlink "/$directory")"
+        elif [ -d "/$directory" ]; then
+            system="$system $directory"
+        fi
+    done
+fi
+
 rows=24 columns=80
 if [ -t 0 ] && [ -t 1 ]; then
     terminal=yes
@@ -125,7 +146,8 @@ else
     readers="$readers $!"
     exec 5</dev/null 6>/dev/null
 fi
-start="tree=$(quoted "$PWD")
+start="tree=$(quoted "$tree")
+system=$(quoted "$system") links=$(quoted "$links")
 foreign=$foreign
 terminal=$terminal
 rows=$rows columns=$columns
@@ -140,22 +162,35 @@ exec 4<"$run/status"
 # One processor: QEMU translates no faster for two, and hangs now and then.
 # Fixed addresses (norandmaps): QEMU finds its translation of a program again by
 # address.
-set -- "$qemu" $machine_options -accel "$accelerator" -m 1024 -smp 1 \
+set -- "$qemu" $machine_options -accel "$accelerator" -m $memory -smp 1 \
     -nodefaults -no-user-config -no-reboot -display none -name mini-container \
     -kernel "$files/kernel" -initrd "$files/initrd" \
     -append "$kernel_words quiet loglevel=3 panic=-1 norandmaps \
 mitigations=off audit=0 nowatchdog cryptomgr.notests=1 \
-random.trust_cpu=on vm_run=${run##*/}" \
-    -fsdev "local,id=root,path=$(escaped "$root"),security_model=none,\
-multidevs=remap,readonly=on" \
-    -device virtio-9p-pci,fsdev=root,mount_tag=root \
-    -fsdev "local,id=tree,path=$(escaped "$PWD"),security_model=none,\
-multidevs=remap" \
-    -device virtio-9p-pci,fsdev=tree,mount_tag=tree \
+random.trust_cpu=on vm_run=${run##*/} vm_sealed=${SEALED:+yes}" \
     -chardev "file,id=log,path=$(escaped "$run/log")" -serial chardev:log \
     -device virtio-serial-pci \
     -chardev "file,id=status,path=$(escaped "$run/status")" \
     -device virtserialport,chardev=status,name=status
+
+# share NAME PATH [OPTION]: adds a directory of the host to the words of QEMU.
+share() {
+    echo "-fsdev"
+    echo "local,id=$1,path=$(escaped "$2"),security_model=none,multidevs=remap$3"
+    echo "-device"
+    echo "virtio-9p-pci,fsdev=$1,mount_tag=$1"
+}
+if [ -n "${SEALED:-}" ]; then
+    shares=$(share tree "$SEALED" ,readonly=on && share run "$PWD/$run" ,readonly=on &&
+        for directory in $system; do share "$directory" "/$directory" ,readonly=on; done)
+else
+    shares=$(share root "$root" ,readonly=on && share tree "$PWD" "")
+fi
+IFS='
+'
+# shellcheck disable=SC2086 # a word a line
+set -- "$@" $shares
+unset IFS
 if [ $terminal = yes ]; then
     set -- "$@" -chardev stdio,id=terminal,signal=off \
         -device virtconsole,chardev=terminal \

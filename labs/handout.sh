@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Packs lab N for students: labs/handout.sh N
+#
+# Writes build/handoutN.tar.gz: what labs/tree.sh copies, with a README for
+# students, and of NOTES.md the glossary. Packing twice gives the same bytes.
+set -eu
+cd "$(dirname "$0")/.."
+number=$1
+two=$(printf %02d "$number")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$work/container-lab$number
+mkdir "$tree"
+title=$(jq -Rnr --argjson n "$number" -f labs/lab.jq labs/labs.txt | jq -r .title)
+
+labs/tree.sh "$number" "$tree"
+sed -e "s/@NN@/$two/g; s/@N@/$number/g; s/@TITLE@/$title/g" labs/handout.md >"$tree/README.md"
+{
+    echo '# Notes'
+    echo
+    sed -n '/^## Glossary/,$p' NOTES.md
+} >"$tree/NOTES.md"
+echo "lab $number" >"$tree/labs/handout"
+chmod -R u+w,go-w,a+rX "$tree"
+mkdir -p build
+tar -C "$work" --sort=name --mtime='2020-01-01 00:00:00Z' --owner=0 --group=0 \
+    --numeric-owner --format=ustar -cf - "container-lab$number" | gzip -9n \
+    >"build/handout$number.tar.gz"
+echo "build/handout$number.tar.gz"

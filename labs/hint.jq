@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+#
+# The next hint alone: the first requirement that failed.
+
+([.requirements[] | select(.result == "failed")][0]) as $r
+| if .points == null then .note // "not graded"
+  elif $r == null then "nothing failed: \(.points)/\(.max)"
+  else $r.name,
+      ($r.facts | to_entries | map("\(.key)=\(.value)")
+          | if length > 0 then "  facts: " + join("  ") else empty end),
+      (if $r.seen then "  seen:  " + ($r.seen | split("\n")[0:6] | join("\n         "))
+       else empty end),
+      (if $r.hint then "  hint:  " + $r.hint else empty end),
+      (if $r.read then "  read:  " + $r.read else empty end)
+  end

@@ -1,0 +1,6 @@
+/* earns: */
+/* SPDX-License-Identifier: MIT */
+/* Does not pass the preprocessor. */
+#define _GNU_SOURCE
+
+#error not today
