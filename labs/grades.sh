@@ -17,6 +17,8 @@ fail() {
     printf 'grades: %s\n  hint: %s\n' "$1" "$2" >&2
     exit 125
 }
+[ -z "${SSHLOGINFILE:-}" ] || command -v rsync >/dev/null ||
+    fail "rsync not found" "install rsync, here and on the other machines"
 [ -d "${1:-}" ] || fail "no directory of submissions" "make grades DIR=submissions LAB=3"
 [ -n "${LAB:-}" ] || fail "which lab?" "make grades DIR=$1 LAB=3"
 command -v parallel >/dev/null || fail "GNU parallel not found" "make setup grades"

@@ -54,7 +54,7 @@ grades: $(if $(HOST),,vm-check)
 .PHONY: test-labs
 test-labs: stages rootfs
 	@$(SUDO)tests/verbs/test_labs.sh
-	@tests/verbs/test_platforms.sh
+	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL tests/verbs/test_platforms.sh
 
 # For one lab: make calibrate LAB=3
 calibrate: test-needs

@@ -26,7 +26,7 @@ static int copy_tree(void **state)
     char *script =
         format("rm -rf '%1$s/tree' && mkdir -p '%1$s/tree/build' && "
                "cd '%2$s' && cp -a Makefile doctor run rootfs stage* common "
-               "tests tools '%1$s/tree' && cd build && "
+               "labs tests tools '%1$s/tree' && cd build && "
                "cp -a common stage* earlier* libcommon.a escape probe private "
                "'%1$s/tree/build' "
                "&& "
