@@ -24,7 +24,11 @@ NETWORK := $(addprefix $(BUILD)/common/,lock.o netlink.o network.o)
 LIBNL   := -isystem =/usr/include/libnl3 -isystem /usr/include/libnl3
 COMMON  := $(filter-out $(NETWORK), \
              $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c)))
-PROGRAMS := $(foreach n,$(STAGES),$(BUILD)/stage$(call two,$(n)))
+# A lab's program may not be there yet.
+PROGRAMS := $(foreach n,$(STAGES),$(if $(wildcard \
+    $(foreach d,stage$(call two,$(n))-* lab,$(d)/stage$(call two,$(n)).c)),\
+    $(BUILD)/stage$(call two,$(n))))
+ESCAPE   := $(if $(wildcard stage05-*/escape.c),$(BUILD)/escape)
 
 LAST_PROGRAM := $(BUILD)/stage$(call two,$(LAST))
 
@@ -210,7 +214,7 @@ $(UNKNOWN):
 comma := ,
 
 .PHONY: stages
-stages: $(PROGRAMS) $(BUILD)/escape
+stages: $(PROGRAMS) $(ESCAPE)
 
 .PHONY: rootfs
 rootfs: | $(SETUP)

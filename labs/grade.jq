@@ -19,7 +19,7 @@
       points: (if $result == "passed" then $r.max else 0 end), result: $result,
       why: (if $result != "not run" then null
             elif $e and ($w[2:] | length) > 0 then
-                "needs: " + ([$lab.requirements[] | select(.id == $w[2]) | .name][0]
+                "needs: " + (if $r.id == "build" then "(it builds) " else "" end) + ([$lab.requirements[] | select(.id == $w[2]) | .name][0]
                     // $w[2])
             else "the grading ended before" end),
       seen: (if $result == "failed" then seen($r.id) else null end),

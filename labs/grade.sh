@@ -26,6 +26,12 @@ where=machine
 sudo=
 [ "$(id -u)" -eq 0 ] || sudo=sudo
 
+if [ -n "$sudo" ] && [ $where = host ] && ! command -v sudo >/dev/null; then
+    printf 'grade: HOST=1 needs root, and sudo is not installed\n  hint: make grade%s\n' \
+        "$number" >&2
+    exit 125
+fi
+
 broken() {
     printf 'grade: %s\n  hint: %s\n' "$1" "$2" >&2
     exit 125
