@@ -72,9 +72,11 @@ build() {
             timeout -k 1 "$LIMIT" setpriv --reuid 65534 --regid 65534 --clear-groups \
                 --no-new-privs \
                 sh -c "$cc $cflags -finstrument-functions -c -o ../objects/stage.o $stage.c &&
-                    $cc $ldflags -o ../objects/stage ../objects/stage.o ../parts/*.o ../parts/*.a \
+                    exec 2>../objects/linker && $cc $ldflags -o ../objects/stage ../objects/stage.o ../parts/*.o ../parts/*.a \
                         $libraries"
     ) >"$work/messages" 2>&1 </dev/null
+    # The linker warns of static libraries; only its errors count.
+    [ -s "$work/objects/stage" ] || cat "$work/objects/linker" >>"$work/messages" 2>/dev/null
     [ -f "$work/objects/stage" ] && [ ! -L "$work/objects/stage" ] &&
         cp "$work/objects/stage" "$work/build/$stage" && chmod 755 "$work/build/$stage"
 }
