@@ -6,7 +6,7 @@
 # For each lab: the stage's own program gets all points and no hint fires on it; an
 # empty program gets none; the program that the lab starts from gets those of
 # "build" and "kept"; each mutant of the stage (tests/mutants) loses the requirement
-# that its test belongs to, what needs that is not run, and nothing else is lost
+# that has its test or a hint for it, what needs that is not run, and nothing else is lost
 # (but a mutant that starts no COMMAND at all may lose everything); each hint fires
 # on the mutants that it names. For lab 3, the programs of labs/wrong get what their
 # first line says; they are graded in the machine, all others on the host, as root.
@@ -111,7 +111,8 @@ calibrate() {
         while IFS='	' read -r id _ _ program test needs name; do
             [ -e "$needs" ] || continue
             expect "mutant: $name" "$cases/mutant-$id/grade.json" "$lost"'
-                [$lab[0].requirements[] | select(any(.tests[]; .name == $test)) | .id] as $own |
+                [$lab[0].requirements[] | select(any(.tests[]; .name == $test) or
+                    any(.hints[].mutants[]; . == $name)) | .id] as $own |
                 if $own == [] then "no requirement has the test \($test)"
                 elif .facts.run != "ok" and ($lost - $own) != $lost then empty
                 elif ($failed | length) != 1 or ($own | index($failed[0]) | not) then
