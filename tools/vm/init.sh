@@ -48,7 +48,7 @@ seal() {
     $busybox umount /run
     . /start
     $busybox mkdir -p "/root$tree" /root/proc /root/sys /root/dev /root/run \
-        /root/tmp /root/var/tmp /root/root
+        /root/tmp /root/var/tmp /root/root /root/mnt /root/home /root/srv /root/opt
     for directory in $system; do
         $busybox mkdir -p /root/$directory
         $busybox mount -t 9p -o $options,ro $directory /root/$directory
