@@ -159,7 +159,7 @@ judge() {
     else
         SEALED=$tree INPUT=$work/$stage.c \
             exec timeout -k 10 "$TOTAL" tools/vm/vm.sh \
-            "PATIENCE=30 LIMIT=90 /bin/sh labs/judge.sh $number /input"
+            "PATIENCE=60 LIMIT=150 /bin/sh labs/judge.sh $number /input"
     fi
 }
 
