@@ -203,14 +203,15 @@ $(foreach n,$(STAGES),$(if $(BEFORE),\
 
 # Goals of stages that do not exist: make stage99, make diff1.
 VERBS := stage test diff gdb demo lab grade hint handout
-UNKNOWN := $(filter-out stages test test-% grades $(STAGES:%=grade-needs%) $(STAGES:%=stage%) $(STAGES:%=test%) \
-    $(foreach verb,gdb demo lab grade hint handout,$(STAGES:%=$(verb)%)) \
+UNKNOWN := $(filter-out stages test test-% grades $(STAGES:%=grade-needs%) \
+    $(foreach verb,$(filter-out diff,$(VERBS)),$(STAGES:%=$(verb)%)) \
     $(addprefix diff,$(filter-out $(firstword $(STAGES)),$(STAGES))),\
     $(filter $(VERBS:%=%%),$(MAKECMDGOALS)))
 .PHONY: $(UNKNOWN)
 $(UNKNOWN):
 	@$(call hint,'make $@: there is no such stage here',\
-	    'the stages are $(STAGES): make $(addsuffix $(LAST),$(foreach verb,$(VERBS),$(if $(filter $(verb)%,$@),$(verb))))')
+	    'the stages are $(STAGES): make $(addsuffix $(LAST),$(strip \
+	    $(foreach verb,$(VERBS),$(if $(filter $(verb)%,$@),$(verb)))))')
 comma := ,
 
 .PHONY: stages

@@ -131,7 +131,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* What SCRIPT prints in one namespace of the process PID. */
+/* Runs SCRIPT in namespace NAME of process PID; returns what it prints. */
 static char *told_in(pid_t pid, const char *name, const char *script)
 {
     int fds[2],
@@ -253,7 +253,8 @@ static bool is_ready(const struct look *look)
     return look->text[0] && strstr(look->text[0], "ready\n");
 }
 
-/* Whether PID runs a program of its own, with the token as one of its words. */
+/* Returns whether PID runs a program of its own, with the token as one of its
+ * words. */
 static bool is_command(pid_t pid)
 {
     char *words = file_of(pid, "cmdline"), *program = stage_program();
@@ -278,7 +279,7 @@ static pid_t find_command(void)
     return found;
 }
 
-/* Whether the run goes on, and has not printed too much. */
+/* Returns whether the run goes on and has not printed too much. */
 static bool goes_on(const struct look *look, long long deadline)
 {
     return !look->full && now_ms() < deadline && !why_stopped() &&
@@ -561,7 +562,7 @@ static void tell_names(pid_t pid, const char *given)
 
 /* --- cgroups and what COMMAND gets from the caller ------------------------ */
 
-/* Whether a cgroup for the stage's PARENT is there. */
+/* Returns whether the cgroup of the stage's PARENT exists. */
 static bool has_cgroup(pid_t parent)
 {
     static const char *const controllers[] = {"memory", "pids", "cpu"};
@@ -804,7 +805,7 @@ static void tell_beginning(void)
         fact_if("order.deathsig-first", signal < ready, "yes", "no");
 }
 
-/* Whether COMMAND runs although CALL failed the Nth time. */
+/* Returns whether COMMAND runs although CALL failed the Nth time. */
 static bool is_unnoticed(const char *call, int n)
 {
     struct look look;
@@ -889,8 +890,8 @@ static void tell_lacking(void)
 
 /* --- the root ------------------------------------------------------------- */
 
-/* Whether the mount namespace of PID has the host's root at its top, as after
- * chroot(2): setns(2) leads there. */
+/* Returns whether the mount namespace of PID has the host's root at its top, as
+ * after chroot(2): setns(2) leads there. */
 static bool has_old_root(pid_t pid)
 {
     int status,

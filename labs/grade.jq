@@ -30,7 +30,8 @@
       hint: (if $result == "failed" then $hint.text else null end),
       read: (if $result == "failed" then $r.read else null end),
       seconds: ($w[1] // "0" | tonumber)}] as $requirements
-| $base + {lab: $lab.lab, title: $lab.title, version: $lab.version,
+| ([$events[] | select(.[0] == "system")][0]) as $system
+| $base + {kernel: $system[1], cgroups: $system[2], lab: $lab.lab, title: $lab.title, version: $lab.version,
     state: (if any($events[]; .[0] == "end") then "graded" else "grading" end),
     facts: $facts, requirements: $requirements,
     points: ([$requirements[].points] | add),

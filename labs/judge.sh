@@ -10,6 +10,7 @@
 #
 #     NONCE result ID passed|failed|not-run|cannot [SECONDS] [ID that it needs]
 #     NONCE seen ID TEXT          NONCE fact KEY=VALUE          NONCE end
+#     NONCE system KERNEL v1|v2   where it was judged; comes first
 #
 # NONCE is a random word that the first line gives. The submission runs later, in
 # a PID namespace of the test and without the right to look into the memory of
@@ -31,6 +32,11 @@ echo "nonce $nonce"
 tell() {
     echo "$nonce $*"
 }
+
+case $(stat -fc %T /sys/fs/cgroup) in
+cgroup2fs) tell "system $(uname -r) v2" ;;
+*) tell "system $(uname -r) v1" ;;
+esac
 
 # The submission is built and run here: not in /tmp, which it may cover for the test
 # as well. A machine sees the tree read-only, and its / is in memory.

@@ -16,7 +16,7 @@ reduce (inputs | select(test("^\\s*(#|$)") | not)) as $line
                  task: [], requirements: []} else . end
        elif .current != $n then .
        elif $w[0] == "version" then .lab.version = $w[1]
-       elif $w[0] == "task" then .lab.task += [$line | rest(1)]
+       elif $w[0] == "task" then .lab.task += [$line | sub("^ *task ?"; "")]
        elif $w[0] == "requirement" then .lab.requirements += [{id: $w[1],
            max: ($w[2] | tonumber), name: ($line | rest(3)), tests: [],
            needs: [], exists: [], read: null, hints: []}]

@@ -10,8 +10,6 @@ cd "$(dirname "$0")/../.." || exit 1
 only=${1:-}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
 
 # run WORDS...: the machine of the copy; output in $out, errors in $err.
 run() {
@@ -291,20 +289,7 @@ cd "$tree" || exit 1
 last=$(printf '%s\n' build/stage[0-9][0-9] | tail -n 1)
 ln -sfn "${last##*/}" build/run
 
-for name in $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' tests/verbs/test_vm.sh |
-    grep -vxE 'until_true|no_machine|on_terminal'); do
-    [ -z "$only" ] || [ "$only" = "$name" ] || continue
-    : >"$work/differences"
-    "$name"
-    if [ -s "$work/differences" ]; then
-        echo "FAILED  $name"
-        cat "$work/differences"
-        failed=$((failed + 1))
-    else
-        echo "ok      $name"
-        passed=$((passed + 1))
-    fi
-done
-cd / || exit 1
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+. tests/lib/named.sh
+# shellcheck disable=SC2046 # a word a test
+run_named $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' tests/verbs/test_vm.sh |
+    grep -vxE 'until_true|no_machine|on_terminal')

@@ -188,8 +188,10 @@ else
 fi
 IFS='
 '
+set -f
 # shellcheck disable=SC2086 # a word a line
 set -- "$@" $shares
+set +f
 unset IFS
 if [ $terminal = yes ]; then
     set -- "$@" -chardev stdio,id=terminal,signal=off \
