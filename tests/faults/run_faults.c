@@ -7,7 +7,7 @@
  * as if nothing had happened: COMMAND then finds the same container. The host
  * must be as before, or as before once the stage has run again.
  *
- *     build/tests/run_faults STAGE
+ *     build/tests/run_faults STAGE [TEST]...
  */
 #define _GNU_SOURCE
 #include "../lib/harness.h"
@@ -412,12 +412,14 @@ int main(int argc, char *argv[])
         cmocka_unit_test(the_parent_may_be_killed_at_any_call),
         cmocka_unit_test(a_thousand_killed_at_random_leave_nothing),
     };
-    int number = argc == 2 ? atoi(argv[1]) : 0;
+    int number = argc > 1 ? atoi(argv[1]) : 0;
 
     find_build_directory();
     int last = last_stage();
     if (number < 1 || number > last) {
-        fprintf(stderr, "usage: run_faults STAGE, from 1 to %d\n", last);
+        fprintf(stderr,
+                "usage: run_faults STAGE [TEST]..., STAGE from 1 to %d\n",
+                last);
         return 2;
     }
     /* Each tries out up to 1,500 runs, of 2 to 3 seconds without KVM. */
