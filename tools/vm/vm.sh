@@ -111,6 +111,9 @@ make_directory 2>/dev/null ||
     die "cannot write to $PWD/build/vm" \
         "is the disk full, or does the directory belong to another user?"
 
+# The machine mounts the tree at its own path, into a root that is read-only.
+[ -z "$foreign" ] || mkdir -p "$root$PWD"
+
 tree=${SEALED:-$PWD}
 memory=1024
 system=
