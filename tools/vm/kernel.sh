@@ -124,7 +124,9 @@ fetch_alpine_kernel() {
 }
 
 # Fetches the system with apt lists apart from the host's. Makes /bin, /lib and
-# /sbin links into /usr, as in Debian; dpkg-deb then unpacks through them.
+# /sbin links into /usr, since newer packages have files in /usr only; the
+# packages of Debian 12 replace the links by directories. No package's script is
+# run, so set the names that these would set: sh and awk.
 fetch_foreign_system() {
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root/usr/bin" \
         "$root/usr/sbin" "$root/usr/lib"
@@ -150,6 +152,7 @@ fetch_foreign_system() {
     mkdir -p "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp" \
         "$root/var/tmp"
     ln -sf dash "$root/bin/sh"
+    ln -sf mawk "$root/usr/bin/awk"
 }
 
 fetch() {
