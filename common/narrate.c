@@ -80,7 +80,8 @@ static const char *name_of(const void *function)
 {
     narrate_names();
     for (size_t i = 0; i < symbol_count; i++)
-        if (symbols[i].st_value + load_offset == (uintptr_t)function)
+        if (ELF64_ST_TYPE(symbols[i].st_info) == STT_FUNC &&
+            symbols[i].st_value + load_offset == (uintptr_t)function)
             return symbol_names + symbols[i].st_name;
     return "main"; /* a program without symbols */
 }
