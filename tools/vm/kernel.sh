@@ -126,7 +126,7 @@ fetch_alpine_kernel() {
 # Fetches the system with apt lists apart from the host's. Makes /bin, /lib and
 # /sbin links into /usr, since newer packages have files in /usr only; the
 # packages of Debian 12 replace the links by directories. No package's script is
-# run, so set the names that these would set: sh and awk.
+# run, so make what these would make: sh, awk and the users.
 fetch_foreign_system() {
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root/usr/bin" \
         "$root/usr/sbin" "$root/usr/lib"
@@ -153,6 +153,8 @@ fetch_foreign_system() {
         "$root/var/tmp"
     ln -sf dash "$root/bin/sh"
     ln -sf mawk "$root/usr/bin/awk"
+    echo "root:x:0:0:root:/root:/bin/sh" >"$root/etc/passwd"
+    echo "root:x:0:" >"$root/etc/group"
 }
 
 fetch() {
