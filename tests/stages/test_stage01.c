@@ -491,7 +491,7 @@ static void first_process_dies_with_a_killed_parent(void **state)
 
 /* --- what is not isolated ------------------------------------------------- */
 
-static void file_made_in_tmp_is_seen_outside_before_stage_2(void **state)
+static void only_before_stage_2_a_file_in_tmp_is_seen_outside(void **state)
 {
     char *path = format("/tmp/made-by-container-%d", getpid());
 
@@ -502,7 +502,7 @@ static void file_made_in_tmp_is_seen_outside_before_stage_2(void **state)
     assert_int_equal(seen, !has(NEW_MOUNTS));
 }
 
-static void processes_of_the_host_are_in_proc_before_stage_3(void **state)
+static void only_before_stage_3_proc_has_the_hosts_processes(void **state)
 {
     (void)state;
     struct result result =
@@ -510,7 +510,8 @@ static void processes_of_the_host_are_in_proc_before_stage_3(void **state)
     assert_status(result, has(NEW_PIDS) ? 1 : 0);
 }
 
-static void background_process_outlives_the_parent_before_stage_3(void **state)
+static void
+only_before_stage_3_a_background_process_outlives_the_parent(void **state)
 {
     (void)state;
     struct live live = start("sh", "-c", "sleep 1000 & echo ready; wait");
@@ -556,9 +557,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(other_signals_do_not_stretch_the_grace_time),
     cmocka_unit_test(a_second_sigterm_ends_the_wait),
     cmocka_unit_test(first_process_dies_with_a_killed_parent),
-    cmocka_unit_test(file_made_in_tmp_is_seen_outside_before_stage_2),
-    cmocka_unit_test(processes_of_the_host_are_in_proc_before_stage_3),
-    cmocka_unit_test(background_process_outlives_the_parent_before_stage_3),
+    cmocka_unit_test(only_before_stage_2_a_file_in_tmp_is_seen_outside),
+    cmocka_unit_test(only_before_stage_3_proc_has_the_hosts_processes),
+    cmocka_unit_test(
+        only_before_stage_3_a_background_process_outlives_the_parent),
 };
 
 int main(int argc, char *argv[])

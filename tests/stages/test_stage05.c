@@ -1342,10 +1342,18 @@ static void a_resolv_conf_that_is_a_dangling_link_is_followed(void **state)
 /* --- a root made by an attacker ------------------------------------------- */
 
 /* Where a link in the root could lead the mounts, and files that we make. */
-static const char *const trapped[] = {
-    "proc", "sys",       "dev",          "tmp",
-    "run",  "etc/hosts", "etc/hostname", "etc/resolv.conf",
-    "etc",  "data",      "data/below"};
+static const char *const trapped[] = {"proc",
+                                      "sys",
+                                      "tmp",
+                                      "run",
+                                      "etc/hosts",
+                                      "etc/hostname",
+                                      "etc/resolv.conf",
+                                      "etc",
+                                      "data",
+                                      NULL};
+/* Enough for a lab: a directory of the container's own, a volume's target. */
+static const char *const trapped_first[] = {"dev", "data/below", NULL};
 
 /* A root with a shell and no further applet: it is made many times. */
 static char *small_root(const char *name)
@@ -1417,16 +1425,27 @@ static void spring_trap(const char *name, bool relative, bool decoy, bool empty)
     assert_text(mounts_of(getpid()), mounts_before);
 }
 
+static void spring_traps(const char *const names[])
+{
+    keep_the_bridge();
+    for (; *names; names++)
+        for (int relative = 0; relative < 2; relative++) {
+            spring_trap(*names, relative, false, false);
+            spring_trap(*names, relative, false, true);
+            spring_trap(*names, relative, true, false);
+        }
+}
+
 static void links_in_a_root_lead_nothing_out_of_it(void **state)
 {
     (void)state;
-    keep_the_bridge();
-    for (size_t i = 0; i < COUNT(trapped); i++)
-        for (int relative = 0; relative < 2; relative++) {
-            spring_trap(trapped[i], relative, false, false);
-            spring_trap(trapped[i], relative, false, true);
-            spring_trap(trapped[i], relative, true, false);
-        }
+    spring_traps(trapped);
+}
+
+static void a_link_at_dev_or_a_target_leads_nothing_out(void **state)
+{
+    (void)state;
+    spring_traps(trapped_first);
 }
 
 /* --- side by side, and afterwards ----------------------------------------- */
@@ -1558,6 +1577,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_root_without_any_mount_point_is_furnished),
     cmocka_unit_test(a_resolv_conf_that_is_a_dangling_link_is_followed),
     cmocka_unit_test(links_in_a_root_lead_nothing_out_of_it),
+    cmocka_unit_test(a_link_at_dev_or_a_target_leads_nothing_out),
     cmocka_unit_test(two_containers_share_nothing_but_the_root),
     cmocka_unit_test(the_host_is_as_before_whatever_happened),
 };
