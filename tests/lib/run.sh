@@ -9,7 +9,8 @@
 # processors: they mostly wait, and each sees a host of its own, tests/lib/apart.h.
 # What a share prints appears when it has ended, in the order of the arguments.
 # CLAIMS=DIRECTORY shares the work with others who were given the same words and
-# the same directory: tests/lib/vm.sh does that. Fails if a test failed, if a program ended early, or if there was no test.
+# the same directory: tests/lib/vm.sh does that. Fails if a test failed, if a
+# program ended early, or if there was no test.
 set -eu
 
 shares=4
@@ -123,6 +124,10 @@ count_program() {
 
 make_directory
 claims=${CLAIMS:-$work}
+[ -d "$claims" ] || {
+    echo "harness: there is no directory $claims" >&2
+    exit 1
+}
 unset CLAIMS # a test may run this script itself
 workers=
 # shellcheck disable=SC2317 # the traps call it

@@ -78,8 +78,13 @@ furnish() {
     $busybox ln -s /proc/self/fd/2 /root/dev/stderr
     $busybox mount -o move /tree "/root$tree"
     # A machine of another architecture uses build/ARCH as its build directory.
-    [ -z "$foreign" ] ||
-        $busybox mount -o bind "/root$tree/build/$foreign" "/root$tree/build"
+    # Only build/vm is that of the host: tests/lib/vm.sh shares files in it.
+    if [ -n "$foreign" ]; then
+        $busybox mkdir -p "/root$tree/build/$foreign/vm"
+        $busybox mount -o bind "/root$tree/build/vm" \
+            "/root$tree/build/$foreign/vm"
+        $busybox mount -o rbind "/root$tree/build/$foreign" "/root$tree/build"
+    fi
     $busybox cp $busybox /init /start /root/run/vm
 }
 
