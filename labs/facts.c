@@ -733,10 +733,14 @@ static void tell_order(const char *narration)
     const char *mount = strstr(narration, "]   mount(");
     const char *tasks = strstr(narration, "/tasks>, \"0\"");
 
-    if (mount && has(NEW_MOUNTS))
+    if (mount && has(NEW_MOUNTS)) {
+        const char *role = memrchr(narration, '[', (size_t)(mount - narration));
         fact_if("order.private-first",
                 memmem(mount, strcspn(mount, "\n"), "MS_PRIVATE", 10) != NULL,
                 "yes", "no");
+        fact_if("mount.by", role && strncmp(role, "[host", 5) == 0, "parent",
+                "container");
+    }
     if (!has(NEW_CGROUPS))
         return;
     fact("join", strstr(narration, "CLONE_INTO_CGROUP") ? "clone"
