@@ -56,7 +56,8 @@ help:
 #: make test      prove that each stage isolates what it says, and no more
 #: make testN     the same for stage N alone
 #: make labN      begin lab N: write stage N yourself, in lab/stageNN.c
-#: make gradeN    grade it, without root in a machine; HOST=1: here, as root
+#: make gradeN    grade it, without root in a machine; HOST=1: here, as root;
+#:                TEST=ID: that requirement alone
 #: make hintN     print the next hint
 #: make vm        open a root shell on this tree in a virtual machine with
 #:                cgroup v2; needs no root. CMD='make test6' runs one command,

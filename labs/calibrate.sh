@@ -49,7 +49,7 @@ grade_all() {
     # shellcheck disable=SC2016 # parallel's
     # Programs that want to do harm are run in the machine.
     ls "$cases" | PARALLEL_HOME=$work parallel --will-cite -j 100% \
-        'case {} in wrong-*) HOST= ;; *) HOST=1 ;; esac; export HOST; FACTS=yes QUIET=1 labs/grade.sh $number '"$cases"'/{}/$stage.c '"$cases"'/{}/grade.json >'"$cases"'/{}/log 2>&1'
+        'case {} in wrong-*) HOST= ;; *) HOST=1 ;; esac; export HOST; FACTS=yes QUIET=1 TEST= labs/grade.sh $number '"$cases"'/{}/$stage.c '"$cases"'/{}/grade.json >'"$cases"'/{}/log 2>&1'
 }
 
 # Names of the requirements that were lost, less those that need a lost one.

@@ -34,5 +34,6 @@
 | $base + {kernel: $system[1], cgroups: $system[2], lab: $lab.lab, title: $lab.title, version: $lab.version,
     state: (if any($events[]; .[0] == "end") then "graded" else "grading" end),
     facts: $facts, requirements: $requirements,
-    points: ([$requirements[].points] | add),
+    points: (if any($requirements[]; .result == "skipped") then null
+             else [$requirements[].points] | add end),
     max: ([$requirements[] | select(.result != "cannot") | .max] | add)}

@@ -4,8 +4,10 @@
 # Grades one submission: labs/grade.sh N [FILE [JSON]]
 #
 # FILE is lab/stageNN.c unless given. Writes the grade to JSON (build/gradeN.json)
-# after each requirement, and prints the sheet. Only FILE is the submission's: the
-# tests, common/ and the grader come from a clean copy of this tree, build/grade/N.
+# after each requirement, and prints the sheet. TEST=ID tries that requirement
+# alone, whatever it needs, and gives no points (build/gradeN-ID.json). Only FILE is
+# the submission's: the tests, common/ and the grader come from a clean copy of this
+# tree, build/grade/N.
 #
 # The tests run in the machine of make vm, which sees that copy and FILE and
 # nothing else of this computer's users. HOST=1: here, as root, in namespaces of
@@ -18,7 +20,9 @@ cd "$(dirname "$0")/.." || exit 125
 number=$1
 stage=$(printf 'stage%02d' "$number")
 file=${2:-lab/$stage.c}
-json=${3:-build/grade$number.json}
+: "${TEST:=}"
+json=${3:-build/grade$number${TEST:+-$TEST}.json}
+notes=()
 tree=$PWD/build/grade/$number
 where=machine
 [ -z "${HOST:-}" ] || where=host
@@ -68,6 +72,13 @@ rm -f "$json"
 jq -Rn --argjson n "$number" -f labs/lab.jq labs/labs.txt >"$work/lab" 2>/dev/null ||
     broken "there is no lab $number" "labs/labs.txt lists the labs"
 
+if [ -n "$TEST" ]; then
+    jq -e --arg id "$TEST" 'any(.requirements[]; .id == $id and .tests != [])' "$work/lab" >/dev/null ||
+        broken "lab $number has no requirement $TEST" "TEST= takes one of: $(
+            jq -r '[.requirements[] | select(.tests != []) | .id] | join(" ")' "$work/lab")"
+    notes=("Only one requirement was tried: no points.")
+fi
+
 # refuse SENTENCE: FILE gets no score.
 refuse() {
     # shellcheck disable=SC2016 # jq's
@@ -94,7 +105,6 @@ check_version() {
     esac
 }
 
-notes=()
 if [ -L "$file" ]; then
     refuse "it is a symbolic link; hand in the file itself"
 elif [ -d "$file" ]; then
@@ -150,12 +160,12 @@ judge() {
     if [ $where = host ]; then
         cd "$work/tree" &&
             exec $sudo timeout -k 10 "$TOTAL" setpriv --pdeathsig TERM \
-                env PATIENCE=10 LIMIT=30 FACTS="${FACTS:-}" \
+                env PATIENCE=10 LIMIT=30 FACTS="${FACTS:-}" TEST="$TEST" \
                 /bin/sh labs/judge.sh "$number" "$work/$stage.c"
     else
         SEALED=$tree INPUT=$work/$stage.c \
             exec timeout -k 10 "$TOTAL" tools/vm/vm.sh \
-            "PATIENCE=60 LIMIT=150 /bin/sh labs/judge.sh $number /input"
+            "PATIENCE=60 LIMIT=150 TEST=$TEST /bin/sh labs/judge.sh $number /input"
     fi
 }
 

@@ -80,7 +80,7 @@ TREE=$PWD
 export TREE queue LAB stage results host
 grade() {
     cd "$TREE" || exit 125
-    QUIET=1 HOST=$host labs/grade.sh "$LAB" "$queue/$1/$stage.c" \
+    TEST= QUIET=1 HOST=$host labs/grade.sh "$LAB" "$queue/$1/$stage.c" \
         "$queue/$1/grade.json" 2>"$queue/$1/errors"
     case $? in
     0 | 1) echo "$1: $(jq -r 'if .points == null then .note else "\(.points)/\(.max)" end' "$queue/$1/grade.json")" ;;

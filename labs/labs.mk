@@ -15,7 +15,7 @@ lab$(1):
 	@SEED="$$(SEED)" labs/lab.sh $(1)
 
 grade$(1): $(if $(HOST),,vm-check)
-	@HOST="$$(HOST)" labs/grade.sh $(1) $$(FILE)
+	@HOST="$$(HOST)" TEST="$$(TEST)" labs/grade.sh $(1) $$(FILE)
 
 hint$(1): $(if $(HOST),,vm-check)
 	@HOST="$$(HOST)" labs/hint.sh $(1) $$(FILE)

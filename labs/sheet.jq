@@ -21,8 +21,12 @@ def line: "  " + (.name | padded(52)) +
          line + (.facts | to_entries | map("  \(.key)=\(.value)") | join("")),
          (if .seen then .seen | lines("      seen: ") else empty end),
          (if .hint then "      hint: " + .hint else empty end),
-         (if .read then "      read: " + .read else empty end)
+         (if .read then "      read: " + .read else empty end),
+         (if .id != "build" then "      again: make grade\($grade.lab) TEST=\(.id)"
+          else empty end)
+     elif .result == "skipped" then empty
      elif .result == "cannot" then line + "  this machine cannot test it"
      else line + "  not run: " + (.why // "") end),
-  (if .points == null then "no score"
+  (if any(.requirements[]; .result == "skipped") then empty
+   elif .points == null then "no score"
    else "total \(.points)/\(.max)" end)

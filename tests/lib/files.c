@@ -134,3 +134,10 @@ char *copy_root(const char *name)
     on_host(format("cp -a '%s' '%s'", built("private/rootfs"), path));
     return path;
 }
+
+void assert_no_file(const char *path)
+{
+    if (access(path, F_OK) == 0)
+        fail_msg("a file is there\nseen:     %s\nexpected: no such file", path);
+    assert_int_equal(errno, ENOENT);
+}

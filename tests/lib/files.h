@@ -47,4 +47,7 @@ char *try_contents(const char *path);
 /* Creates a file with this text and mode. */
 void create(const char *path, const char *text, mode_t mode);
 
+/* Fails if there is a file PATH. */
+void assert_no_file(const char *path);
+
 #endif

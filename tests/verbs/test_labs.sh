@@ -96,6 +96,21 @@ the_solution_gets_100() {
     is '"\(.points)/\(.max) \(.state)"' '100/100 graded'
 }
 
+one_requirement_can_be_tried_alone() {
+    mkdir -p "$work/one"
+    grep -v '^    make_mounts_private();' "$solution" >"$work/one/stage02.c"
+    TEST=options grade "$work/one/stage02.c"
+    is '[.requirements[] | select(.result == "passed") | .id] | join(" ")' options
+    is .points null
+    TEST=private grade "$work/one/stage02.c"
+    is '[.requirements[] | select(.result == "failed") | .id] | join(" ")' \
+        'build private'
+    grep -q 'again: make grade2 TEST=private' "$work/sheet"
+    TEST=nothing grade "$work/one/stage02.c"
+    [ "$status" -eq 125 ]
+    grep -q 'TEST= takes one of: kept ns private' "$work/sheet"
+}
+
 crlf_is_graded_with_a_note() {
     mkdir -p "$work/crlf"
     sed 's/$/\r/' "$solution" >"$work/crlf/stage02.c"
