@@ -19,14 +19,11 @@
       points: (if $result == "passed" then $r.max else 0 end), result: $result,
       why: (if $result != "not run" then null
             elif $e and ($w[2:] | length) > 0 then
-                "needs: " + (if $r.id == "build" then "(it builds) " else "" end) + ([$lab.requirements[] | select(.id == $w[2]) | .name][0]
+                "needs: " + ([$lab.requirements[] | select(.id == $w[2]) | .name][0]
                     // $w[2])
             else "the grading ended before" end),
       seen: (if $result == "failed" then seen($r.id) else null end),
-      facts: (if $result != "failed" then {}
-              else [$r.hints[].facts | keys[]] | unique
-                   | map(select($facts[.]) | {key: ., value: $facts[.]})
-                   | from_entries end),
+      facts: (if $result == "failed" then $hint.facts // {} else {} end),
       hint: (if $result == "failed" then $hint.text else null end),
       read: (if $result == "failed" then $r.read else null end),
       seconds: ($w[1] // "0" | tonumber)}] as $requirements

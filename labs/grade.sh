@@ -97,7 +97,7 @@ check_version() {
     [ -n "$line" ] || return 0
     case $line in
     "Lab $number, "*) ;;
-    *) refuse "this is the file of another lab: $line" ;;
+    *) refuse "this is the file of another lab (${line%%.*}); hand in that of lab $number" ;;
     esac
     case $line in
     *"Version $(jq -r .version "$work/lab") of the handout") ;;
@@ -110,7 +110,7 @@ if [ -L "$file" ]; then
 elif [ -d "$file" ]; then
     refuse "it is a directory; hand in $stage.c alone"
 elif [ ! -e "$file" ]; then
-    refuse "there is no such file; make lab$number begins one, FILE= names another"
+    refuse "${MISSING:-there is no such file; make lab$number begins one, FILE= names another}"
 elif [ ! -f "$file" ]; then
     refuse "it is not a file"
 elif [ "${file##*/}" != "$stage.c" ]; then
@@ -121,7 +121,7 @@ elif [ "$(stat -c %s "$file")" -gt 1000000 ]; then
     refuse "it has more than a million bytes"
 fi
 cp "$file" "$work/$stage.c" || broken "cannot read $file" "see above"
-tr -d '[:space:]\000' <"$work/$stage.c" | head -c 1 | grep -q . || refuse "it is empty"
+[ "$(LC_ALL=C tr -d '[:space:]\000' <"$work/$stage.c" | wc -c)" -gt 0 ] || refuse "it is empty"
 [ "$(tr -d '\000' <"$work/$stage.c" | wc -c)" -eq "$(wc -c <"$work/$stage.c")" ] ||
     refuse "it has bytes of 0: is it a C file in UTF-8?"
 iconv -f utf-8 -t utf-8 "$work/$stage.c" >/dev/null 2>&1 || notes+=("It is not in UTF-8.")
@@ -190,8 +190,8 @@ collect() {
 lab=$(cat "$work/lab")
 # shellcheck disable=SC2016 # jq's
 base=$(jq -n --arg file "${file##*/}" --arg where $where --arg note "${notes[*]:-}" \
-    --arg sha "$(sha256sum <"$file" | cut -c 1-64)" \
-    '{submission: {file: $file, sha256: $sha}, where: $where, note: (if $note == "" then null else $note end)}')
+    --arg sha "$(sha256sum <"$file" | cut -c 1-64)" --arg grader "$(labs/grader.sh "$number")" \
+    '{grader: $grader, submission: {file: $file, sha256: $sha}, where: $where, note: (if $note == "" then null else $note end)}')
 mkfifo "$work/pipe"
 judge >"$work/pipe" 2>"$work/errors" </dev/null &
 running=$!

@@ -4,9 +4,9 @@
 # Grades all submissions in a directory: LAB=3 labs/grades.sh DIR
 #
 # An entry of DIR is stageNN.c's text in a file NAME.c or NAME/stageNN.c, where NAME
-# is the student. Writes to DIR/../NAME-OF-DIR-grades: a JSON and a sheet for each,
-# grades.csv, and sheets.md with all sheets. Begins where it was stopped: what was
-# graded, and has not changed, is not graded again.
+# is the student. Writes to DIR-grades: NAME.json and the sheet NAME.txt for each,
+# grades.csv, and sheets.md with all sheets. Begins where it was stopped: a file that
+# has a score is graded again only if it has changed, or the lab or the grader has.
 #
 # JOBS at a time (as many as there are processors), by GNU parallel.
 # SSHLOGINFILE=FILE: on the machines of that file too (see parallel(1)), which have
@@ -24,7 +24,13 @@ fail() {
 command -v parallel >/dev/null || fail "GNU parallel not found" "make setup grades"
 directory=$(cd "$1" && pwd)
 results=$directory-grades
+jq -Rn --argjson n "$LAB" -f labs/lab.jq labs/labs.txt >/dev/null 2>&1 ||
+    fail "there is no lab $LAB" "labs/labs.txt lists the labs"
 stage=$(printf 'stage%02d' "$LAB")
+host=${HOST:-}
+where=machine
+[ -z "$host" ] || where=host
+grader=$(labs/grader.sh "$LAB")
 mkdir -p "$results" || exit 125
 
 # The students' names, one a line.
@@ -32,11 +38,23 @@ names() {
     for entry in "$directory"/*; do
         entry=${entry##*/}
         case $entry in
+        stage[0-9][0-9].c) ;;
         *.c) echo "${entry%.c}" ;;
-        *) [ -e "$directory/$entry" ] && echo "$entry" ;;
+        *) [ ! -d "$directory/$entry" ] || echo "$entry" ;;
         esac
     done
 }
+
+twice=$(names | sort | uniq -d | head -n 1)
+[ -z "$twice" ] || fail "$twice.c and $twice/ are both there" "remove the one that does not count"
+for entry in "$directory"/*; do
+    case $entry in
+    */stage[0-9][0-9].c) ;;
+    *.c) continue ;;
+    *) [ -f "$entry" ] || continue ;;
+    esac
+    echo "grades: ${entry##*/} is no submission: expected NAME.c or NAME/$stage.c" >&2
+done
 
 # Finds the file of student $1: a directory may hold it under the right name.
 file_of() {
@@ -52,10 +70,9 @@ file_of() {
 is_graded() {
     local json=$results/$1.json file
     file=$(file_of "$1")
-    [ -s "$json" ] && [ "$(jq -r .state "$json")" = graded ] &&
-        { [ ! -f "$file" ] || [ -L "$file" ] ||
-            [ "$(sha256sum <"$file" | cut -c 1-64)" = "$(jq -r '.submission.sha256 // ""' "$json")" ] ||
-            [ "$(jq -r .points "$json")" = null ]; }
+    [ -s "$json" ] && [ -f "$file" ] && [ ! -L "$file" ] &&
+        [ "$(jq -r '"\(.state) \(.where) \(.grader) \(.submission.sha256)"' "$json")" = \
+            "graded $where $grader $(sha256sum <"$file" | cut -c 1-64)" ]
 }
 
 # A submission NAME.c is graded as stageNN.c. One by one, each gets a directory.
@@ -71,15 +88,21 @@ names | while IFS= read -r name; do
         cp "$file" "$queue/$name/$stage.c"
     elif [ -L "$file" ]; then
         cp -P "$file" "$queue/$name/$stage.c"
+    elif [ -d "$file/$stage.c" ] || [ "${file##*/}" != "$name" ]; then
+        mkdir "$queue/$name/$stage.c"
+    else
+        found=$(ls "$file" | head -n 3 | paste -sd' ' -)
+        echo "there is no $stage.c; found: ${found:-nothing}" >"$queue/$name/missing"
     fi
     printf '%s\n' "$name"
 done >"$queue/.names"
 
-host=${HOST:-}
 TREE=$PWD
 export TREE queue LAB stage results host
 grade() {
     cd "$TREE" || exit 125
+    MISSING=$(cat "$queue/$1/missing" 2>/dev/null)
+    export MISSING
     TEST= QUIET=1 HOST=$host labs/grade.sh "$LAB" "$queue/$1/$stage.c" \
         "$queue/$1/grade.json" 2>"$queue/$1/errors"
     case $? in
@@ -110,22 +133,35 @@ take
 
 # --- the table ------------------------------------------------------------------
 
+# The student for whom the file was begun, by SEED=NAME; or the mark itself.
+names | while IFS= read -r name; do
+    printf '%s %s\n' "$(printf %s "$name" | sha256sum | cut -c 1-6)" "$name"
+done >"$queue/.seeds"
+seeds_of() {
+    grep -ohE '(container_main|make_mounts_private|die_with_parent|leave_session)_[0-9a-f]{6}\b' "$1" 2>/dev/null |
+        sed 's/.*_//' | sort -u | while IFS= read -r mark; do
+        sed -n "s/^$mark //p" "$queue/.seeds" | grep . || echo "$mark"
+    done | paste -sd+ -
+}
+# A requirement that was not tested has no points; what has no score is empty.
 {
-    echo "student,points,max,seed,note,$(jq -Rnr --argjson n "$LAB" -f labs/lab.jq labs/labs.txt |
-        jq -r '[.requirements[].id] | join(",")')"
+    ids=$(jq -Rn --argjson n "$LAB" -f labs/lab.jq labs/labs.txt | jq -c '[.requirements[].id]')
+    echo "student,points,max,seed,note,$(jq -r 'join(",")' <<<"$ids")"
     names | while IFS= read -r name; do
         [ -s "$results/$name.json" ] || continue
-        seed=$(grep -ohE 'container_main_[0-9a-f]{6}' "$(file_of "$name")" 2>/dev/null |
-            sort -u | sed 's/container_main_//' | paste -sd+ -)
-        jq -r --arg name "$name" --arg seed "$seed" \
-            '[$name, .points, .max, $seed, .note, (.requirements[].points)] | @csv' \
+        # shellcheck disable=SC2016 # jq's
+        jq -r --arg name "$name" --arg seed "$(seeds_of "$(file_of "$name")")" \
+            --argjson ids "$ids" '.requirements as $all
+            | [$name, .points, .max, $seed, .note,
+               ($ids[] as $id | [$all[] | select(.id == $id) | .points][0])] | @csv' \
             "$results/$name.json"
     done
 } >"$results/grades.csv"
 names | while IFS= read -r name; do
     [ -s "$results/$name.json" ] || continue
+    jq -r -f labs/sheet.jq "$results/$name.json" >"$results/$name.txt"
     printf '## %s\n\n```\n' "$name"
-    jq -r -f labs/sheet.jq "$results/$name.json" | sed 's/```/` ` `/g'
+    sed 's/```/` ` `/g' "$results/$name.txt"
     printf '```\n\n'
 done >"$results/sheets.md"
 graded=$(($(wc -l <"$results/grades.csv") - 1))
