@@ -9,7 +9,8 @@
 # that has its test or a hint for it, what needs that is not run, and nothing else is lost
 # (but a mutant that starts no COMMAND at all may lose everything); each hint fires
 # on the mutants that it names. For lab 3, the programs of labs/wrong get what their
-# first line says; they are graded in the machine, all others on the host, as root.
+# first line says, and the hint that it names fires. Those in C, which want to do
+# harm, are graded in the machine, all others on the host, as root.
 set -u
 cd "$(dirname "$0")/.." || exit 125
 if [ "$(id -u)" -ne 0 ]; then
@@ -85,7 +86,7 @@ calibrate() {
         done
         for edit in labs/wrong/*.sed; do
             sed -f "$edit" "$source" >"$work/edited.c"
-            add "wrong-$(basename "$edit" .sed)" "$work/edited.c"
+            add "edit-$(basename "$edit" .sed)" "$work/edited.c"
         done
     fi
     grade_all
@@ -129,10 +130,21 @@ calibrate() {
         done <"$work/mutants/all"
         [ "$number" -ne 3 ] || for program in labs/wrong/*; do
             name=$(basename "${program%.*}")
-            expect "wrong: $name" "$cases/wrong-$name/grade.json" '
-                (if .points == null then [] else
-                    [.requirements[] | select(.result == "passed") | .id] end) as $got |
-                select($got != $ids) | "got \($got), expected \($ids), note \(.note)"' \
+            case $program in
+            *.c) kind=wrong ;;
+            *) kind=edit ;;
+            esac
+            expect "wrong: $name" "$cases/$kind-$name/grade.json" '
+                (($lab[0].requirements[].hints[] | select(.always and .facts == $fires)
+                    | .text) as $text
+                    | select(any(.requirements[]; .hint == $text) | not)
+                    | "this hint did not fire: \($text)", "facts: \(.facts)"),
+                ((if .points == null then [] else
+                    [.requirements[] | select(.result == "passed") | .id] end) as $got
+                    | select($got != $ids)
+                    | "got \($got), expected \($ids), note \(.note)")' \
+                --argjson fires "$(sed -n '1s/^.*fires:\([a-z]*\)=\([^ ]*\).*$/{"\1":"\2"}/p' "$program" |
+                    grep . || echo null)" \
                 --argjson ids "$(sed -n '1s/^.*earns:\([a-z0-9 ]*\).*$/\1/p' "$program" |
                     jq -Rc 'split(" ") | map(select(. != ""))')"
         done

@@ -767,6 +767,18 @@ static void tell_narration(void)
     release(&look);
 }
 
+/* Each message begins with "stageNN: ". */
+static void tell_number(void)
+{
+    struct look look;
+    int number;
+
+    run_to_end(WORDS(stage_program(), "--no-such-option"), NULL, NULL, &look);
+    if (look.parent != -1 && sscanf(look.text[1], "stage%d:", &number) == 1)
+        fact_if("number", number == stage, "own", "other");
+    release(&look);
+}
+
 /* The first line of TEXT, by strace -f, with this call of a process other than
  * PARENT; NULL: there is none. */
 static char *call_of_child(char *text, int parent, const char *call)
@@ -1521,6 +1533,7 @@ static void facts(void **state)
         end_look(&look);
     }
     release(&look);
+    tell_number();
     tell_narration();
     if (strcmp(run, "ok") == 0)
         tell_more();

@@ -6,12 +6,14 @@
 def rest($count): sub("^\\s*(\\S+\\s+){\($count)}"; "") | sub("\\s+$"; "");
 def facts: split(" ") | map(select(. != "") | capture("^(?<key>[^=]*)=(?<value>.*)$"))
     | from_entries;
-def last_of($key): .[$key] | length - 1;
+def hint: capture("^(?<facts>(\\S+=\\S+\\s*)*\\S+=[^\\s:]+):\\s*(?<text>.*)$")
+    | {facts: (.facts | facts), text, mutants: []};
 
 reduce (inputs | select(test("^\\s*(#|$)") | not)) as $line
-    ({current: null, lab: null};
+    ({current: null, lab: null, always: []};
      ($line | [scan("\\S+")]) as $w
-     | if $w[0] == "lab" then .current = ($w[1] | tonumber)
+     | if $w[0] == "always" then .always += [$line | rest(1) | hint]
+       elif $w[0] == "lab" then .current = ($w[1] | tonumber)
            | if .current == $n then .lab = {lab: $n, title: $w[2], version: "1",
                  task: [], requirements: []} else . end
        elif .current != $n then .
@@ -28,13 +30,12 @@ reduce (inputs | select(test("^\\s*(#|$)") | not)) as $line
              elif $w[0] == "exists" then .lab.requirements[$r].exists += $w[1:]
              elif $w[0] == "read" then .lab.requirements[$r].read = ($line | rest(1))
              elif $w[0] == "hint" then
-                 ($line | rest(1) | capture("^(?<facts>(\\S+=\\S+\\s*)*\\S+=[^\\s:]+):\\s*(?<text>.*)$"))
-                     as $h
-                 | .lab.requirements[$r].hints += [{facts: ($h.facts | facts),
-                     text: $h.text, mutants: []}]
+                 .lab.requirements[$r].hints += [$line | rest(1) | hint]
              elif $w[0] == "mutant" then
                  (.lab.requirements[$r].hints | length - 1) as $i
                  | .lab.requirements[$r].hints[$i].mutants += [$line | rest(1)]
              else error("labs.txt: \($line)") end
        end)
-| .lab // error("there is no lab \($n)")
+| if .lab then . else error("there is no lab \($n)") end
+| .always as $always | .lab
+| (.requirements[] | select(.id == "kept") | .hints) += ($always | map(. + {always: true}))

@@ -47,6 +47,6 @@ mkdir -p "$to"
 list_of_lab | tr '\n' '\0' | xargs -0 cp -p --parents -t "$to"
 
 # Of labs.txt, this lab alone, and not which mutant a hint is for.
-awk -v n="$number" '/^lab / { on = $2 == n } /^#/ || (on && $1 != "mutant")' \
+awk -v n="$number" '/^lab / { on = $2 == n } /^#|^always/ || (on && $1 != "mutant")' \
     labs/labs.txt >"$to/labs/labs.txt.new"
 mv "$to/labs/labs.txt.new" "$to/labs/labs.txt"

@@ -226,8 +226,13 @@ labs_are_complete() {
         jq -r '.lab as $lab | .requirements[] | select(.id != "build") |
             (select(.tests == []) | "lab \($lab), \(.id): no test"),
             (select(.read == null) | "lab \($lab), \(.id): no place to read"),
-            (.hints[] | select(.mutants == []) |
+            (.hints[] | select(.mutants == [] and (.always | not)) |
                 "lab \($lab): a hint without a mutant: \(.text)")' "$work/lab"
+        jq -r '.requirements[].hints[] | select(.always) | .facts | to_entries[]
+            | "\(.key)=\(.value)"' "$work/lab" | while read -r fact; do
+            grep -qw "fires:$fact" labs/wrong/* ||
+                echo "no program of labs/wrong is for the hint of $fact"
+        done
         jq -r '[.requirements[].id] as $ids | .lab as $lab | .requirements[] | .needs[]
             | select(. as $need | $ids | index($need) | not)
             | "lab \($lab) needs \(.)"' "$work/lab"
