@@ -11,7 +11,7 @@
  * The second runs PROGRAM once more, and that call does not happen: it returns
  * ERRNO, a number. With "kill" as ERRNO the parent is sent SIGKILL before it.
  * Ends as the parent ends, once all processes have; 98: the call was not made,
- * 99: not ended after 20 seconds.
+ * 99: not ended after 20 seconds, or PATIENCE if that is longer.
  *
  * strace(1) can inject as well, but counts for all processes alike. ptrace(2)
  */
@@ -256,8 +256,11 @@ static int trace(void)
     int status, result = 0;
     pid_t pid;
 
+    const char *patience = getenv("PATIENCE");
+    unsigned int limit = patience ? (unsigned int)atoi(patience) : 0;
+
     signal(SIGALRM, on_alarm);
-    alarm(TIME_LIMIT_S);
+    alarm(limit > TIME_LIMIT_S ? limit : TIME_LIMIT_S);
     while ((pid = waitpid(-1, &status, __WALL)) > 0) {
         struct process *p = process_of(pid);
         if (WIFSTOPPED(status)) {

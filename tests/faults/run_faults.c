@@ -221,10 +221,11 @@ static const char *judge(const struct call *call, struct result result,
                          const char *expected)
 {
     bool exec = strcmp(call->name, "execve") == 0;
-    char *found = without_differences(result.out);
 
-    if (result.status == 0)
+    if (result.status == 0) {
+        char *found = without_differences(result.out);
         return strcmp(found, expected) ? difference(found, expected) : NULL;
+    }
     if (result.status != 125 && !(exec && result.status == 126))
         return "a wrong status";
     int messages = count_messages(result.err);
