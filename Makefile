@@ -38,47 +38,49 @@ SETUP := $(filter setup,$(MAKECMDGOALS))
 # The word to type before ./run.
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo )
 
+# The lines after "#:+" are about what the handout of a lab does not have.
 .PHONY: help
 help:
-	@sed -n 's/^#: //p' Makefile
+	@sed -n $(if $(wildcard tests/mutants),-e 's/^#:+ \?//p') -e 's/^#: //p' Makefile
 
 #: make doctor    check this machine; print the commands that mend it
 #: make setup     install missing packages (compiler, static BusyBox, ...)
 #: make stageN    build stage N (1, 2, ...) and its root; ./run runs it
 #: make stages    build all stages
 #: make rootfs    build the BusyBox root file system
-#: make demoN     show lesson N in two terminals (tmux), a command for each
-#:                press of Enter; AUTO=1 plays it alone, CAST=FILE records it
-#: make gdbN      run stage N in the debugger, with its stops; AUTO=1 goes on
-#:                by itself
+#:+ make demoN     show lesson N in two terminals (tmux), a command for each
+#:+                press of Enter; AUTO=1 plays it alone, CAST=FILE records it
+#:+ make gdbN      run stage N in the debugger, with its stops; AUTO=1 goes on
+#:+                by itself
 #: make look      show the running containers, as the host sees them
-#: make diffN     show what stage N adds to stage N-1
+#:+ make diffN     show what stage N adds to stage N-1
 #: make test      prove that each stage isolates what it says, and no more
 #: make testN     the same for stage N alone
-#: make labN      begin lab N: write stage N yourself, in lab/stageNN.c
+#: make labN      begin lab N: write stage N yourself, in lab/stageNN.c;
+#:                SEED=NAME marks it, FILE= writes it elsewhere
 #: make gradeN    grade it, without root in a machine; HOST=1: here, as root;
 #:                TEST=ID: that requirement alone
-#: make hintN     print the next hint
+#: make hintN     print the first requirement that failed, and its hint
 #: make vm        open a root shell on this tree in a virtual machine with
 #:                cgroup v2; needs no root. CMD='make test6' runs one command,
 #:                ARCH=arm64 selects another architecture
 #: make vm-test   run make test in that machine (10 minutes)
-#: make mutants   prove that the tests notice each missing part of a stage
-#: make lessons   run the lessons' commands and compare their output
-#: make check     check format, warnings, static analysis, rules for stages
-#: make faults    make each kernel call fail, and kill the parent at each
-#: make builds    two compilers, musl, arm64, sanitizers, valgrind (5 minutes)
-#: make fuzz      try generated command lines (4 minutes)
-#: make bench     measure a start, and compare it with other runtimes
-#: make handoutN  pack lab N for students, without the solution
-#: make grades    grade all submissions in DIR, for lab LAB
-#: make calibrate prove that the grades of labs are right; LAB=3 for one
+#:+ make mutants   prove that the tests notice each missing part of a stage
+#:+ make lessons   run the lessons' commands and compare their output
+#:+ make check     check format, warnings, static analysis, rules for stages
+#:+ make faults    make each kernel call fail, and kill the parent at each
+#:+ make builds    two compilers, musl, arm64, sanitizers, valgrind (5 minutes)
+#:+ make fuzz      try generated command lines (4 minutes)
+#:+ make bench     measure a start, and compare it with other runtimes
+#:+ make handoutN  pack lab N for students, without the solution
+#:+ make grades    grade a class: DIR=submissions LAB=3; JOBS=4 at a time
+#:+ make calibrate prove that the grades of labs are right; LAB=3 for one
 #: make clean     remove the build directory
 #: make clean-host  remove what killed containers left on the host;
 #:                KILL=1 also kills containers that survived their parent
-#:
-#: make setup stage7 && sudo ./run   is all it takes. With a second goal, setup
-#: installs only what that goal needs: make setup test, make setup check.
+#:+
+#:+ make setup stage7 && sudo ./run   is all it takes. With a second goal, setup
+#:+ installs only what that goal needs: make setup test, make setup check.
 
 .PHONY: setup
 setup:

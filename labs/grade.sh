@@ -114,7 +114,7 @@ elif [ ! -e "$file" ]; then
 elif [ ! -f "$file" ]; then
     refuse "it is not a file"
 elif [ "${file##*/}" != "$stage.c" ]; then
-    refuse "it is not called $stage.c"
+    refuse "it is not called $stage.c (make grades, for a class, takes NAME.c)"
 elif [ ! -s "$file" ]; then
     refuse "it is empty"
 elif [ "$(stat -c %s "$file")" -gt 1000000 ]; then
@@ -172,7 +172,8 @@ judge() {
 # collect: the events, from what the judge printed. Each result is written down. In
 # a file, the submission could change them.
 collect() {
-    local nonce line events=""
+    local nonce line events="" count
+    count=$(jq '.requirements | length' "$work/lab")
     read -r _ nonce || return 0
     while IFS= read -r line; do
         [ "${line%% *}" = "$nonce" ] || continue
@@ -180,6 +181,8 @@ collect() {
         events+=$line$'\n'
         case $line in
         result* | end)
+            [ -z "$progress" ] || printf '\r\033[K%s of %s requirements' \
+                "$(grep -c ^result <<<"$events")" "$count" >&2
             # shellcheck disable=SC2016 # jq's
             put -Rn -f labs/grade.jq --argjson lab "$lab" --argjson base "$base" <<<"$events"
             ;;
@@ -192,6 +195,10 @@ lab=$(cat "$work/lab")
 base=$(jq -n --arg file "${file##*/}" --arg where $where --arg note "${notes[*]:-}" \
     --arg sha "$(sha256sum <"$file" | cut -c 1-64)" --arg grader "$(labs/grader.sh "$number")" \
     '{grader: $grader, submission: {file: $file, sha256: $sha}, where: $where, note: (if $note == "" then null else $note end)}')
+progress=
+[ ! -t 2 ] || [ -n "${QUIET:-}" ] || progress=yes
+[ -z "$progress" ] || [ $where = host ] ||
+    printf 'starting the machine; without KVM a grade takes a minute' >&2
 mkfifo "$work/pipe"
 judge >"$work/pipe" 2>"$work/errors" </dev/null &
 running=$!
@@ -199,6 +206,7 @@ collect <"$work/pipe"
 status=0
 wait "$running" || status=$?
 running=
+[ -z "$progress" ] || printf '\r\033[K' >&2
 [ -s "$json" ] || {
     tail -n 5 "$work/errors" >&2
     broken "the grading ended with status $status and no result" "make setup grade$number"

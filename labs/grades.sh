@@ -103,7 +103,7 @@ grade() {
     cd "$TREE" || exit 125
     MISSING=$(cat "$queue/$1/missing" 2>/dev/null)
     export MISSING
-    TEST= QUIET=1 HOST=$host labs/grade.sh "$LAB" "$queue/$1/$stage.c" \
+    TEST='' QUIET=1 HOST=$host labs/grade.sh "$LAB" "$queue/$1/$stage.c" \
         "$queue/$1/grade.json" 2>"$queue/$1/errors"
     case $? in
     0 | 1) echo "$1: $(jq -r 'if .points == null then .note else "\(.points)/\(.max)" end' "$queue/$1/grade.json")" ;;

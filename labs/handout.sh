@@ -23,13 +23,14 @@ sed -e "s/@NN@/$two/g; s/@N@/$number/g; s/@TITLE@/$title/g" labs/handout.md >"$t
     sed -n '/^## Glossary/,$p' NOTES.md
 } >"$tree/NOTES.md"
 # The glossary refers to it.
+echo >>"$tree/README.md"
 sed -n '/^## Before stage 1/,/^## The stages/p' README.md | sed '$d' >>"$tree/README.md"
 # Of the lesson, what comes before the program, and what is to be seen of it.
 lesson=$(echo "$tree/stage$two"-*/README.md)
 awk '/^## / { on = /What is new|Predict|Observe/; begun = 1 } !begun || on' "$lesson" \
     >"$work/lesson"
 mv "$work/lesson" "$lesson"
-sed -i '/^\[ANSWERS.md\]/d' "$tree"/stage*/README.md
+sed -i '/^## Answers$/,/^\[ANSWERS.md\]/d' "$tree"/stage*/README.md
 echo "lab $number" >"$tree/labs/handout"
 chmod -R u+w,go-w,a+rX "$tree"
 mkdir -p build

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Begins lab N: labs/lab.sh N
+# Begins lab N: labs/lab.sh N [FILE]
 #
-# Writes lab/stageNN.c: the program of the stage before, with the task as a comment
+# Writes FILE, by default lab/stageNN.c: the program of the stage before, with the task as a comment
 # and the stage's number changed. Never overwrites. SEED=WORD (a student's name)
 # puts a mark of WORD into the names of some functions, so that a teacher sees
 # whose copy was handed in: it is the column "seed" of make grades.
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 number=$1
 stage=$(printf 'stage%02d' "$number")
 before=$(printf 'stage%02d' $((number - 1)))
-to=lab/$stage.c
+to=${2:-lab/$stage.c}
 
 if [ -e "$to" ]; then
     echo "$to exists already" >&2
@@ -29,17 +29,20 @@ fi
 mark=
 [ -z "${SEED:-}" ] || mark=_$(printf %s "$SEED" | sha256sum | cut -c 1-6)
 
-mkdir -p lab
-jq -Rnr --argjson n "$number" -f labs/lab.jq labs/labs.txt >"lab/.$stage.json"
+mkdir -p "$(dirname "$to")"
+# In a handout, the file is the only program of the stage.
+run="make stage$number builds this file, sudo ./run runs it"
+if [ -f "$(echo "$stage"-*/"$stage.c")" ]; then
+    run="To run this file: cp it to $(echo "$stage"-*/), make stage$number, sudo ./run"
+fi
 {
-    jq -r '"/* Lab \(.lab), \(.title). Version \(.version) of the handout.\n *",
+    jq -Rn --argjson n "$number" -f labs/lab.jq labs/labs.txt | jq -r --arg run "$run" '"/* Lab \(.lab), \(.title). Version \(.version) of the handout.\n *",
         (.task[] | " * " + .), " *",
-        " * make stage\(.lab) builds this file, sudo ./run runs it, make grade\(.lab) grades",
-        " * it, and make hint\(.lab) helps. */"' "lab/.$stage.json"
+        " * \($run).",
+        " * make grade\(.lab) grades it, and make hint\(.lab) helps. */"'
     # Without the comment at the top.
     awk 'begun { print; next } /\*\// { begun = 1 }' "$source" |
         sed "s/prepare_container($((number - 1)), /prepare_container($number, /" |
         sed -E "s/\\b(container_main|make_mounts_private|die_with_parent|leave_session)\\b/\\1$mark/g"
 } >"$to"
-rm "lab/.$stage.json"
 echo "$to is yours to complete; its top says what to do. Then: make grade$number"

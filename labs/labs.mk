@@ -12,12 +12,12 @@ $(BUILD)/tests/facts: $(BUILD)/labs/facts.o $(HARNESS)
 define LAB_RULES
 .PHONY: lab$(1) grade$(1) hint$(1) handout$(1) grade-needs$(1)
 lab$(1):
-	@SEED="$$(SEED)" labs/lab.sh $(1)
+	@SEED="$$(SEED)" labs/lab.sh $(1) $$(FILE)
 
 grade$(1): $(if $(HOST),,vm-check)
 	@HOST="$$(HOST)" TEST="$$(TEST)" labs/grade.sh $(1) $$(FILE)
 
-hint$(1): $(if $(HOST),,vm-check)
+hint$(1): | $$(SETUP)
 	@HOST="$$(HOST)" labs/hint.sh $(1) $$(FILE)
 
 handout$(1):

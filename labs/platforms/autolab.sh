@@ -18,7 +18,8 @@
 # Format: docs.autolabproject.com, "Guide for Lab Authors".
 set -eu
 cd "$(dirname "$0")/../.."
-number=$1
+number=${1:-}
+[ -n "$number" ] || { echo "usage: labs/platforms/autolab.sh N" >&2; exit 1; }
 stage=$(printf 'stage%02d' "$number")
 handout=build/handout$number.tar.gz
 

@@ -9,7 +9,8 @@
 # Format: gradescope-autograders.readthedocs.io, "Autograder Specifications".
 set -eu
 cd "$(dirname "$0")/../.."
-number=$1
+number=${1:-}
+[ -n "$number" ] || { echo "usage: labs/platforms/gradescope.sh N" >&2; exit 1; }
 handout=build/handout$number.tar.gz
 
 die() {

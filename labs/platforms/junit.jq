@@ -31,7 +31,7 @@ def message:
     elif .result == "not run" then "not run: " + (.why // "no reason given")
     else .hint // (.seen // "" | split("\n")[0] // "failed") end;
 def body:
-    [message, (.facts // {} | to_entries | map("\(.key)=\(.value)") | join("  ")
+    [(if .result == "failed" and (.hint | not) then empty else message end), (.facts // {} | to_entries | map("\(.key)=\(.value)") | join("  ")
          | select(. != "")),
      (.seen // empty | "seen: " + short(4000)),
      (.read // empty | "read: " + .)] | join("\n");

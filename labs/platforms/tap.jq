@@ -30,8 +30,8 @@ def yaml($key): select(. != null) | "  \($key): \(if type == "string"
 | (.requirements | length) as $count
 | "TAP version 13",
   "1..\($count + if $error then 1 else 0 end)",
-  "# \("lab \(.lab) \(.title), \(.submission.file), \(.points // "no"
-      )/\(.max) points" | line)",
+  "# \("lab \(.lab) \(.title), \(.submission.file), \(if .points
+      then "\(.points)/\(.max) points" else "no score" end)" | line)",
   (.note | select(.) | "# \(line)"),
   (.requirements | to_entries[] | (.key + 1) as $number | .value
    | (.name | description) as $name

@@ -98,7 +98,7 @@ fetch_debian_kernel() {
         apt-cache show "$package" >/dev/null 2>&1 && image="$image $package"
     done
     # shellcheck disable=SC2086 # several packages
-    (cd "$packages" && apt-get download -qq $image) || return
+    (cd "$packages" && apt-get -o APT::Sandbox::User= download -qq $image) || return
     for archive in "$packages"/*.deb; do
         dpkg-deb -x "$archive" "$packages"
         rm "$archive"
