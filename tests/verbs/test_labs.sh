@@ -233,6 +233,51 @@ many_are_graded_and_a_stopped_run_goes_on() {
     make -s grades DIR="$work/all" LAB=2 >"$work/out"
     [ "$(grep -c ': 100/100' "$work/out")" -eq 1 ]
     [ "$(grep -c '^"' "$work/all-grades/grades.csv")" -eq 5 ]
+    grep -q '^total 100/100' "$work/all-grades/anna.txt"
+}
+
+who_had_no_score_is_graded_again_and_another_lab_too() {
+    mkdir -p "$work/again/fritz"
+    : >"$work/again/emil.c"
+    echo 'int main(void) { return 0; }' >"$work/again/fritz/lab2.c"
+    make -s grades DIR="$work/again" LAB=2
+    grep -q '^"emil",,100,"","it is empty",,,' "$work/again-grades/grades.csv"
+    grep -q '^"fritz",,100,.*there is no stage02.c; found: lab2.c' \
+        "$work/again-grades/grades.csv"
+    cp "$solution" "$work/again/emil.c"
+    rm -r "$work/again/fritz"
+    make -s grades DIR="$work/again" LAB=2
+    grep -q '^"emil",100,100,' "$work/again-grades/grades.csv"
+    not make -s grades DIR="$work/again" LAB=99
+    grep -q '^"emil",100,100,' "$work/again-grades/grades.csv"
+    make -s grades DIR="$work/again" LAB=1
+    not grep -q '^"emil",100,100,' "$work/again-grades/grades.csv"
+}
+
+what_is_no_submission_is_named() {
+    mkdir -p "$work/odd/anna"
+    : >"$work/odd/list.txt"
+    : >"$work/odd/stage02.c"
+    : >"$work/odd/emil.c"
+    make -s grades DIR="$work/odd" LAB=2 2>"$work/named"
+    grep -q 'list.txt is no submission' "$work/named"
+    grep -q 'stage02.c is no submission' "$work/named"
+    [ "$(grep -c '^"' "$work/odd-grades/grades.csv")" -eq 2 ]
+    : >"$work/odd/anna.c"
+    not make -s grades DIR="$work/odd" LAB=2 2>"$work/named"
+    grep -q 'anna.c and anna/ are both there' "$work/named"
+}
+
+the_table_says_for_whom_a_file_was_begun() {
+    mkdir -p "$work/seeds"
+    for name in anna bob; do
+        make -s lab2 SEED="$name" FILE="$work/seeds/$name.c"
+    done
+    cp "$work/seeds/anna.c" "$work/seeds/carl.c"
+    make -s grades DIR="$work/seeds" LAB=2
+    cut -d, -f1,4 "$work/seeds-grades/grades.csv" >"$work/column"
+    [ "$(sed 1d "$work/column" | tr -d '"' | paste -sd' ')" = \
+        "anna,anna bob,bob carl,anna" ]
 }
 
 if [ -n "${1:-}" ]; then
