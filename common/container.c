@@ -239,7 +239,7 @@ static void stop(pid_t job)
     take_terminal();
 }
 
-/* The JUDGE: returns whether to pass the key on. */
+/* Decides about a key that sends SIGNAL: returns whether to pass it on. */
 static bool judge_key(int signal)
 {
     if (!is_dropped(signal))
