@@ -224,7 +224,10 @@ static const char *judge(const struct call *call, struct result result,
 
     if (result.status == 0) {
         char *found = without_differences(result.out);
-        return strcmp(found, expected) ? difference(found, expected) : NULL;
+        const char *wrong =
+            strcmp(found, expected) ? difference(found, expected) : NULL;
+        free(found);
+        return wrong;
     }
     if (result.status != 125 && !(exec && result.status == 126))
         return "a wrong status";
@@ -246,17 +249,26 @@ static void wait_for_orphans(void)
     }
 }
 
+static bool is_as(const char *before)
+{
+    char *now = host_state();
+    bool same = strcmp(now, before) == 0;
+
+    free(now);
+    return same;
+}
+
 static int mended; /* host states that needed the following run */
 
 /* Whether the host is as before, at the latest after a following run. */
 static bool is_mended(const char *before)
 {
     wait_for_orphans();
-    if (strcmp(host_state(), before) == 0)
+    if (is_as(before))
         return true;
     mended++;
     assert_status(run_quiet("true"), 0);
-    return strcmp(host_state(), before) == 0;
+    return is_as(before);
 }
 
 /* --- the tests ------------------------------------------------------------ */
@@ -290,6 +302,8 @@ static void try_all(char *const options[], bool kill, bool quiet)
                 report(c, how, "the host is not as before", result);
                 assert_host_unchanged(before);
             }
+            free(result.out);
+            free(result.err);
         }
     }
     print_message("stage %d: %d %s, %d left something to the next run\n", stage,

@@ -405,9 +405,12 @@ static char *directories_in(const char *path)
     if (directory)
         closedir(directory);
     qsort(names, used, sizeof(*names), compare_words);
-    for (size_t i = 0; i < used; i++)
-        text = format("%s %s", text, names[i]);
-    return format("%s\n", text);
+    for (size_t i = 0; i < used; i++) {
+        extend(&text, format(" "));
+        extend(&text, names[i]);
+    }
+    extend(&text, format("\n"));
+    return text;
 }
 
 char *cgroups_state(void)
@@ -416,12 +419,14 @@ char *cgroups_state(void)
 
     for (size_t i = 0; i < count; i++) {
         const struct hierarchy *h = &all[i];
-        state = format("%s%s%s", state, directories_in(h->base),
-                       directories_in(format("%s/" OURS, h->base)));
+        extend(&state, directories_in(h->base));
+        extend(&state, directories_in(format("%s/" OURS, h->base)));
         char *path = format("%s", h->base);
         while (h->version == 2 && strlen(path) >= strlen(h->mount)) {
             char *file = format("%s/cgroup.subtree_control", path);
-            state = format("%s%s: %s\n", state, file, contents(file));
+            extend(&state, format("%s: ", file));
+            extend(&state, contents(file));
+            extend(&state, format("\n"));
             *strrchr(path, '/') = '\0';
         }
     }

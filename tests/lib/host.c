@@ -68,21 +68,29 @@ char *host_state(void)
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         char *text = try_contents(files[i]);
-        state = format("%s== %s\n%s", state, files[i], text ? text : "-\n");
+        extend(&state, format("== %s\n", files[i]));
+        extend(&state, text ? text : format("-\n"));
     }
     const char *trees[] = {built("private/rootfs"), scratch(), "/dev/shm",
                            "/dev/mqueue", "/run"};
-    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
-        state = format("%s== %s\n%s", state, trees[i], tree_of(trees[i]));
-    if (has(NEW_CGROUPS))
-        state = format("%s== cgroups\n%s", state, cgroups_state());
-    if (has(NEW_NETWORK))
-        state = format("%s== network\n%s", state, network_state());
-    state = format("%s== children\n", state);
+    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+        extend(&state, format("== %s\n", trees[i]));
+        extend(&state, tree_of(trees[i]));
+    }
+    if (has(NEW_CGROUPS)) {
+        extend(&state, format("== cgroups\n"));
+        extend(&state, cgroups_state());
+    }
+    if (has(NEW_NETWORK)) {
+        extend(&state, format("== network\n"));
+        extend(&state, network_state());
+    }
+    extend(&state, format("== children\n"));
     for (pid_t *child = children_of(getpid()); *child; child++)
-        if (exists(*child))
-            state = format("%s%d %s", state, *child,
-                           contents(format("/proc/%d/comm", *child)));
+        if (exists(*child)) {
+            extend(&state, format("%d ", *child));
+            extend(&state, contents(format("/proc/%d/comm", *child)));
+        }
     return state;
 }
 

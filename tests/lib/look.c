@@ -59,8 +59,10 @@ char *status_of(pid_t pid, const char *name)
 bool exists(pid_t pid)
 {
     char *state = status_of(pid, "State");
+    bool alive = state && state[0] != 'Z' && state[0] != 'X';
 
-    return state && state[0] != 'Z' && state[0] != 'X';
+    free(state);
+    return alive;
 }
 
 /* Whether its parent is gone, the kernel sent it no signal for that, and it
@@ -138,8 +140,10 @@ static pid_t *select_processes(bool (*wanted)(pid_t, const void *),
 static bool is_child_of(pid_t pid, const void *parent)
 {
     char *text = status_of(pid, "PPid");
+    bool child = text && atoi(text) == *(const pid_t *)parent;
 
-    return text && atoi(text) == *(const pid_t *)parent;
+    free(text);
+    return child;
 }
 
 pid_t *children_of(pid_t pid)

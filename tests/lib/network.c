@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -95,6 +96,7 @@ static bool is_any_port_dying(void)
 {
     struct result result =
         run_program(NULL, WORDS("ip", "-o", "link", "show", "type", "veth"));
+    bool dying = false;
     char *next;
 
     assert_status(result, 0);
@@ -107,9 +109,11 @@ static bool is_any_port_dying(void)
             (!strstr(line, " master ") || !at ||
              sscanf(at, " link-netnsid %d", &number) != 1 ||
              !is_namespace_alive(number)))
-            return true;
+            dying = true;
     }
-    return false;
+    free(result.out);
+    free(result.err);
+    return dying;
 }
 
 void wait_for_dying_ports(void)
@@ -122,15 +126,17 @@ void wait_for_dying_ports(void)
  * the kernel's next look, and has no route until then. */
 static bool is_any_address_tentative(void)
 {
-    char *text = try_contents("/proc/net/if_inet6");
+    char *text = try_contents("/proc/net/if_inet6"), *next;
+    bool found = false;
 
-    for (char **line = lines_of(text ? text : format("%s", "")); *line;
-         line++) {
+    for (char *line = text ? strtok_r(text, "\n", &next) : NULL; line;
+         line = strtok_r(NULL, "\n", &next)) {
         unsigned int flags;
-        if (sscanf(*line, "%*s %*s %*s %*s %x", &flags) == 1 && flags & 0x40)
-            return true;
+        if (sscanf(line, "%*s %*s %*s %*s %x", &flags) == 1 && flags & 0x40)
+            found = true;
     }
-    return false;
+    free(text);
+    return found;
 }
 
 static char *read_network(void)
@@ -143,6 +149,7 @@ static char *read_network(void)
     struct result result =
         run_program(NULL, (char *const[]){"sh", "-c", script, NULL});
     assert_text(result.err, "");
+    free(result.err);
     return result.out;
 }
 
@@ -152,17 +159,19 @@ static char *read_network(void)
 char *network_state(void)
 {
     static char *settled;
-    char *now = NULL, *before;
+    char *now = NULL, *before = NULL;
 
     wait_for_dying_ports();
     for (int ms = 0; ms < WAIT_MS && is_any_address_tentative(); ms += 5)
         poll(NULL, 0, 5);
     do {
+        free(before);
         before = now;
         now = read_network();
-        if (settled && strcmp(now, settled) == 0)
-            return now;
-    } while (!before || strcmp(now, before) != 0);
-    settled = now;
+    } while ((!settled || strcmp(now, settled) != 0) &&
+             (!before || strcmp(now, before) != 0));
+    free(before);
+    free(settled);
+    settled = format("%s", now);
     return now;
 }

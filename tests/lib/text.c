@@ -19,6 +19,15 @@ char *format(const char *text, ...)
     return result;
 }
 
+void extend(char **text, char *part)
+{
+    char *longer = format("%s%s", *text, part);
+
+    free(*text);
+    free(part);
+    *text = longer;
+}
+
 char **join(char *const first[], char *const second[])
 {
     size_t a = 0, b = 0;

@@ -14,6 +14,10 @@
 /* printf into a fresh string. */
 char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
+/* Appends PART to *TEXT, and frees both. A test may do this some thousand
+ * times: what it does not free would fill a small machine. */
+void extend(char **text, char *part);
+
 /* An array of the words of both, ended by NULL. */
 char **join(char *const first[], char *const second[]);
 
