@@ -34,7 +34,8 @@ def body:
     [(if .result == "failed" and (.hint | not) then empty else message end), (.facts // {} | to_entries | map("\(.key)=\(.value)") | join("  ")
          | select(. != "")),
      (.seen // empty | "seen: " + short(4000)),
-     (.read // empty | "read: " + .)] | join("\n");
+     (.read // empty | "read: " + .)]
+    | if . == [] then "failed" else join("\n") end;
 
 # A report without a failure reads as a full score. So an error says that nothing
 # was graded, or that the grading ended before a requirement was tested.
