@@ -30,7 +30,10 @@ lesson=$(echo "$tree/stage$two"-*/README.md)
 awk '/^## / { on = /What is new|Predict|Observe/; begun = 1 } !begun || on' "$lesson" \
     >"$work/lesson"
 mv "$work/lesson" "$lesson"
-sed -i '/^## Answers$/,/^\[ANSWERS.md\]/d' "$tree"/stage*/README.md
+for lesson in "$tree"/stage*/README.md; do
+    sed '/^## Answers$/,/^\[ANSWERS.md\]/d' "$lesson" | cat -s >"$work/lesson"
+    mv "$work/lesson" "$lesson"
+done
 echo "lab $number" >"$tree/labs/handout"
 chmod -R u+w,go-w,a+rX "$tree"
 mkdir -p build
