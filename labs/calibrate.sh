@@ -50,7 +50,7 @@ grade_all() {
     # shellcheck disable=SC2016 # parallel's
     # Programs that want to do harm are run in the machine.
     ls "$cases" | PARALLEL_HOME=$work parallel --will-cite -j 100% \
-        'case {} in wrong-*) HOST= ;; *) HOST=1 ;; esac; export HOST; FACTS=yes QUIET=1 TEST= labs/grade.sh $number '"$cases"'/{}/$stage.c '"$cases"'/{}/grade.json >'"$cases"'/{}/log 2>&1'
+        'case {} in wrong-*.c) HOST= ;; *) HOST=1 ;; esac; export HOST; FACTS=yes QUIET=1 TEST= labs/grade.sh $number '"$cases"'/{}/$stage.c '"$cases"'/{}/grade.json >'"$cases"'/{}/log 2>&1'
 }
 
 # Names of the requirements that were lost, less those that need a lost one.
@@ -82,11 +82,11 @@ calibrate() {
     done <"$work/mutants/all"
     if [ "$number" -eq 3 ]; then
         for program in labs/wrong/*.c; do
-            add "wrong-$(basename "$program" .c)" "$program"
+            add "wrong-$(basename "$program")" "$program"
         done
         for edit in labs/wrong/*.sed; do
             sed -f "$edit" "$source" >"$work/edited.c"
-            add "edit-$(basename "$edit" .sed)" "$work/edited.c"
+            add "wrong-$(basename "$edit")" "$work/edited.c"
         done
     fi
     grade_all
@@ -129,12 +129,8 @@ calibrate() {
                 --arg test "$test" --arg name "$name"
         done <"$work/mutants/all"
         [ "$number" -ne 3 ] || for program in labs/wrong/*; do
-            name=$(basename "${program%.*}")
-            case $program in
-            *.c) kind=wrong ;;
-            *) kind=edit ;;
-            esac
-            expect "wrong: $name" "$cases/$kind-$name/grade.json" '
+            name=$(basename "$program")
+            expect "wrong: $name" "$cases/wrong-$name/grade.json" '
                 (($lab[0].requirements[].hints[] | select(.always and .facts == $fires)
                     | .text) as $text
                     | select(any(.requirements[]; .hint == $text) | not)

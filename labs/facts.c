@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a stage's program does, seen from outside: the facts that the hints of
- * labs/labs.txt are keyed to. `build/tests/facts 3` runs build/stage03 a few
- * times and prints lines "fact KEY=VALUE".
+ * Looks at a stage's program from outside: `build/tests/facts 3` runs
+ * build/stage03 a few times and prints lines "fact KEY=VALUE". The hints of
+ * labs/labs.txt are keyed to these facts.
  *
  * It judges nothing and asserts nothing, so it also describes a program that
  * hangs, crashes, prints rubbish, or mounts over the host's /proc. It omits
@@ -279,7 +279,7 @@ static pid_t find_command(void)
     return found;
 }
 
-/* Returns whether the run goes on and has not printed too much. */
+/* Returns true while the run goes on and has not printed too much. */
 static bool goes_on(const struct look *look, long long deadline)
 {
     return !look->full && now_ms() < deadline && !why_stopped() &&
@@ -1267,7 +1267,7 @@ static void tell_cgroups(pid_t pid, pid_t parent)
 #define SHOW_NETWORK \
     "ip -d -o link; ip -4 -o address; ip route; nft list ruleset 2>/dev/null"
 
-/* Whether the link NAME of TEXT is up, down or not there: "none". */
+/* Returns "up" or "down" for the link NAME of TEXT, "none" if it has none. */
 static const char *state_of_link(const char *text, const char *name)
 {
     const char *at = strstr(text, format(": %s: <", name));

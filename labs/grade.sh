@@ -5,7 +5,8 @@
 #
 # FILE is lab/stageNN.c unless given. Writes the grade to JSON (build/gradeN.json)
 # after each requirement, and prints the sheet. TEST=ID tries that requirement
-# alone, whatever it needs, and gives no points (build/gradeN-ID.json). Only FILE is
+# alone, whatever it needs, and gives no points (build/gradeN-ID.json).
+# MISSING=SENTENCE says why there is no FILE, where make grades knows more. Only FILE is
 # the submission's: the tests, common/ and the grader come from a clean copy of this
 # tree, build/grade/N.
 #
@@ -135,17 +136,15 @@ check_version
 
 # build/grade/N is shared by all grades of this lab: one makes it at a time, and only
 # if a file has changed.
+grader=$(labs/grader.sh "$number")
 prepare() {
-    local stamp
     exec 8>"build/grade/$number.lock" && flock 8 || return
-    stamp=$(labs/tree.sh "$number" | tr '\n' '\0' | xargs -0 stat -c '%n %Y %s' |
-        sha256sum)
-    [ "$stamp" != "$(cat "$tree.stamp" 2>/dev/null)" ] || return 0
+    [ "$grader" != "$(cat "$tree.stamp" 2>/dev/null)" ] || return 0
     rm -f "$tree.stamp"
     labs/tree.sh "$number" "$tree" &&
         env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
             make -s -C "$tree" "grade-needs$number" >"$work/prepare" 2>&1 &&
-        echo "$stamp" >"$tree.stamp"
+        echo "$grader" >"$tree.stamp"
 }
 prepare || {
     cat "$work/prepare" >&2
@@ -193,7 +192,7 @@ collect() {
 lab=$(cat "$work/lab")
 # shellcheck disable=SC2016 # jq's
 base=$(jq -n --arg file "${file##*/}" --arg where $where --arg note "${notes[*]:-}" \
-    --arg sha "$(sha256sum <"$file" | cut -c 1-64)" --arg grader "$(labs/grader.sh "$number")" \
+    --arg sha "$(sha256sum <"$file" | cut -c 1-64)" --arg grader "$grader" \
     '{grader: $grader, submission: {file: $file, sha256: $sha}, where: $where, note: (if $note == "" then null else $note end)}')
 progress=
 [ ! -t 2 ] || [ -n "${QUIET:-}" ] || progress=yes

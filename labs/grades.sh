@@ -24,7 +24,9 @@ fail() {
 command -v parallel >/dev/null || fail "GNU parallel not found" "make setup grades"
 directory=$(cd "$1" && pwd)
 results=$directory-grades
-jq -Rn --argjson n "$LAB" -f labs/lab.jq labs/labs.txt >/dev/null 2>&1 ||
+ids=$(jq -Rn --argjson n "$LAB" -f labs/lab.jq labs/labs.txt 2>/dev/null |
+    jq -c '[.requirements[].id]')
+[ -n "$ids" ] ||
     fail "there is no lab $LAB" "labs/labs.txt lists the labs"
 stage=$(printf 'stage%02d' "$LAB")
 host=${HOST:-}
@@ -33,28 +35,24 @@ where=machine
 grader=$(labs/grader.sh "$LAB")
 mkdir -p "$results" || exit 125
 
-# The students' names, one a line.
+# The students' names, one a line. Names what is no submission on standard error.
 names() {
     for entry in "$directory"/*; do
         entry=${entry##*/}
         case $entry in
         stage[0-9][0-9].c) ;;
-        *.c) echo "${entry%.c}" ;;
-        *) [ ! -d "$directory/$entry" ] || echo "$entry" ;;
+        *.c) echo "${entry%.c}" && continue ;;
+        *) [ ! -d "$directory/$entry" ] || { echo "$entry" && continue; } ;;
         esac
+        [ ! -e "$directory/$entry" ] ||
+            echo "grades: $entry is no submission: expected NAME.c or NAME/$stage.c" >&2
     done
 }
 
-twice=$(names | sort | uniq -d | head -n 1)
+names=$(names)
+[ -n "$names" ] || fail "no submission in $1" "expected NAME.c or NAME/$stage.c"
+twice=$(sort <<<"$names" | uniq -d | head -n 1)
 [ -z "$twice" ] || fail "$twice.c and $twice/ are both there" "remove the one that does not count"
-for entry in "$directory"/*; do
-    case $entry in
-    */stage[0-9][0-9].c) ;;
-    *.c) continue ;;
-    *) [ -f "$entry" ] || continue ;;
-    esac
-    echo "grades: ${entry##*/} is no submission: expected NAME.c or NAME/$stage.c" >&2
-done
 
 # Finds the file of student $1: a directory may hold it under the right name.
 file_of() {
@@ -80,7 +78,7 @@ queue=$(mktemp -d "${TMPDIR:-/tmp}/container-grades.XXXXXX") || exit 125
 trap 'rm -rf "$queue"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-names | while IFS= read -r name; do
+while IFS= read -r name; do
     is_graded "$name" && continue
     file=$(file_of "$name")
     mkdir "$queue/$name"
@@ -95,7 +93,7 @@ names | while IFS= read -r name; do
         echo "there is no $stage.c; found: ${found:-nothing}" >"$queue/$name/missing"
     fi
     printf '%s\n' "$name"
-done >"$queue/.names"
+done <<<"$names" >"$queue/.names"
 
 TREE=$PWD
 export TREE queue LAB stage results host
@@ -134,9 +132,9 @@ take
 # --- the table ------------------------------------------------------------------
 
 # The student for whom the file was begun, by SEED=NAME; or the mark itself.
-names | while IFS= read -r name; do
+while IFS= read -r name; do
     printf '%s %s\n' "$(printf %s "$name" | sha256sum | cut -c 1-6)" "$name"
-done >"$queue/.seeds"
+done <<<"$names" >"$queue/.seeds"
 seeds_of() {
     grep -ohE '(container_main|make_mounts_private|die_with_parent|leave_session)_[0-9a-f]{6}\b' "$1" 2>/dev/null |
         sed 's/.*_//' | sort -u | while IFS= read -r mark; do
@@ -145,9 +143,8 @@ seeds_of() {
 }
 # A requirement that was not tested has no points; what has no score is empty.
 {
-    ids=$(jq -Rn --argjson n "$LAB" -f labs/lab.jq labs/labs.txt | jq -c '[.requirements[].id]')
     echo "student,points,max,seed,note,$(jq -r 'join(",")' <<<"$ids")"
-    names | while IFS= read -r name; do
+    while IFS= read -r name; do
         [ -s "$results/$name.json" ] || continue
         # shellcheck disable=SC2016 # jq's
         jq -r --arg name "$name" --arg seed "$(seeds_of "$(file_of "$name")")" \
@@ -155,15 +152,15 @@ seeds_of() {
             | [$name, .points, .max, $seed, .note,
                ($ids[] as $id | [$all[] | select(.id == $id) | .points][0])] | @csv' \
             "$results/$name.json"
-    done
+    done <<<"$names"
 } >"$results/grades.csv"
-names | while IFS= read -r name; do
+while IFS= read -r name; do
     [ -s "$results/$name.json" ] || continue
     jq -r -f labs/sheet.jq "$results/$name.json" >"$results/$name.txt"
     printf '## %s\n\n```\n' "$name"
     sed 's/```/` ` `/g' "$results/$name.txt"
     printf '```\n\n'
-done >"$results/sheets.md"
+done <<<"$names" >"$results/sheets.md"
 graded=$(($(wc -l <"$results/grades.csv") - 1))
 echo "$graded graded: $results/grades.csv, $results/sheets.md"
-[ "$graded" -eq "$(names | wc -l)" ]
+[ "$graded" -eq "$(wc -l <<<"$names")" ]

@@ -132,7 +132,7 @@ try() {
             [ -s "$work/report" ] || echo "no test ended within $LIMIT seconds" \
                 >"$work/report"
             shown "$try" "$work/report"
-            # What hangs once will hang again.
+            # A program that hung once hangs again: wait less.
             ! grep -q 'not ended after' "$work/log" || PATIENCE=5
             return 1
         }

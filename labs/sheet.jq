@@ -18,8 +18,8 @@ def lines($before): split("\n") | map(select(. != "")) | .[0:12]
 
 . as $grade
 | ([.requirements[].name | length] | (max // 0) + 2) as $width
-| ([.requirements[] | select(.id == "build" and .result == "failed")] != [] and
-    all(.requirements[]; .id == "build" or .result == "not run")) as $unbuilt
+| ([.requirements[] | select(.id == "build" and .result == "failed") | .name][0]) as $build
+| ($build and all(.requirements[]; .id == "build" or .why == "needs: \($build)")) as $unbuilt
 | def line: "  " + (.name | padded($width)) +
       (if .result == "cannot" then "  -/\(.max)" else "\(.points)/\(.max)" end | right(6));
   "lab \(.lab) \(.title)    version \(.version), \(.submission.file)"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What lab 1 starts from: a program that runs no command yet.
+ * Lab 1 starts from this program, which runs no command yet.
  */
 #define _GNU_SOURCE
 #include "../common/container.h"

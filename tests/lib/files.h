@@ -19,7 +19,7 @@ const char *graded(void);
 char *directory_of_the_test(void);
 
 /* Finds and returns the build directory: the one above build/tests, where the
- * test program is, or that of the submission. Called first of all. */
+ * test program is, or that of the submission. Call it before all others. */
 const char *find_build_directory(void);
 
 /* The number of the last stage that make built. */

@@ -4,7 +4,7 @@
 # Tests the verbs of the graded labs, as root and on this host:
 # tests/verbs/test_labs.sh [TEST]
 #
-# Whether the grades are right is what labs/calibrate.sh proves.
+# labs/calibrate.sh proves that the grades are right.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 if [ "$(id -u)" -ne 0 ]; then
