@@ -282,6 +282,25 @@ static void make_directory(struct cgroup *c)
         die("cgroup", "%s", path);
 }
 
+/* Version 2: the "no internal processes" rule of cgroups(7). In a cgroup that
+ * has processes, the kernel refuses to enable memory. It enables pids and cpu,
+ * but the cgroup becomes threaded and no process can join a cgroup in it, ours
+ * included. So refuse all three. The root, which has no cgroup.type, is exempt.
+ */
+static void refuse_internal_processes(const char *directory,
+                                      const char *controller)
+{
+    char *type = read_in(directory, "cgroup.type");
+    char *processes = type ? read_in(directory, "cgroup.procs") : NULL;
+
+    if (processes && *processes) {
+        errno = EBUSY;
+        die("cgroup", "%s: enable %s", directory, controller);
+    }
+    free(processes);
+    free(type);
+}
+
 /* Version 2: enables CONTROLLER for the cgroups in DIRECTORY. Write even if it
  * is enabled already: while another parent enables it, the write waits until
  * the controller's files exist. */
@@ -312,6 +331,7 @@ struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
     if (!cgroup->directory)
         make_directory(cgroup);
     if (cgroup->version == 2 && controller) {
+        refuse_internal_processes(cgroup->mount, controller);
         enable_controller(cgroup->mount, controller);
         enable_controller(cgroup->parent, controller);
     }

@@ -1278,6 +1278,13 @@ static void a_container_in_a_container_has_limits_or_a_message(void **state)
         assert_status(result, 125);
         assert_message(result, "enable memory: Device or resource busy",
                        "that cgroup contains processes");
+        result = run_nested(writable, "--pids-limit 20");
+        assert_status(result, 125);
+        assert_message(result, "enable pids: Device or resource busy",
+                       "that cgroup contains processes");
+        writable = format("%s /tmp/stage -q --rootfs /tmp/rootfs %s "
+                          "--pids-limit 20 true 2>/dev/null;",
+                          writable, has(NEW_NETWORK) ? "--network none" : "");
     }
     result = run_nested(writable, "");
     assert_status(result, 0);
