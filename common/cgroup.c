@@ -258,6 +258,17 @@ static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
     return NULL;
 }
 
+/* Makes the directory. Returns false with errno EEXIST, ENOENT or ENODEV; dies
+ * of any other failure, such as EAGAIN: cgroup.max.descendants is reached. */
+static bool make_one(const char *path)
+{
+    if (mkdir(path, 0755) == 0)
+        return true;
+    if (errno != EEXIST && errno != ENOENT && errno != ENODEV)
+        die("cgroup", "%s", path);
+    return false;
+}
+
 /* Another parent removes mini-container when it is empty. mkdir then fails with
  * ENOENT (removed) or ENODEV (being removed), so make mini-container again. If
  * this PID's directory exists, it belongs to a process of another PID namespace
@@ -267,9 +278,9 @@ static void make_directory(struct cgroup *c)
 {
     char *path = xasprintf("%s/%d", c->parent, getpid());
 
-    for (int n = 1; mkdir(path, 0755) == -1 || lock_cgroup(path) == -1;) {
+    for (int n = 1; !make_one(path) || lock_cgroup(path) == -1;) {
         if ((errno == ENOENT || errno == ENODEV) &&
-            (mkdir(c->parent, 0755) == 0 || errno == EEXIST))
+            (make_one(c->parent) || errno == EEXIST))
             continue;
         if (errno != EEXIST && errno != EAGAIN)
             die("cgroup", "%s", path);
@@ -326,7 +337,7 @@ struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
         return NULL;
     if (!made) {
         made = all;
-        atexit(remove_cgroups);
+        at_exit(remove_cgroups);
     }
     if (!cgroup->directory)
         make_directory(cgroup);
@@ -425,13 +436,13 @@ static const struct counter {
     {0},
 };
 
-/* LIMIT: the container's, or NULL: others may limit its cgroup as well. */
+/* LIMIT: --memory as given. NULL: there is none, and a limit that somebody else
+ * set, or the machine's memory, was reached. */
 static void report_oom(const char *limit)
 {
     warn("%s killed by the kernel: out of memory%s%s%s",
-         command_status == EXIT_SIGNAL + SIGKILL
-             ? "COMMAND was"
-             : "COMMAND survived, another process was",
+         killed_by_others ? "COMMAND was"
+                          : "COMMAND survived, another process was",
          limit ? " (limit " : "", limit ? limit : "", limit ? ")" : "");
 }
 

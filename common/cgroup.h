@@ -36,7 +36,8 @@ struct cgroup {
  * none. Dies on failure. See getmntent(3). */
 struct cgroup *find_cgroups(void);
 
-/* Removes stale cgroups, which killed runs left behind: those that are named
+/* Removes stale cgroups, which killed runs left in the mini-container
+ * directories of ALL (version 1: in the caller's cgroup): those that are named
  * after the PID of an ended process and have no process in or below them. */
 void remove_stale_cgroups(const struct cgroup *all);
 

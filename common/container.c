@@ -29,6 +29,7 @@ enum { STOP_GRACE_MS = 3000 };
 static sigset_t held;      /* signals that the parent reads from a signalfd */
 static mode_t file_mask;   /* the caller's umask, for COMMAND */
 static long long deadline; /* of the grace time after SIGTERM, in ms; 0: none */
+static bool killed;        /* by this process */
 
 /* Static, so that a leak checker can still reach its data after main returns.
  */
@@ -149,11 +150,30 @@ static unsigned long long signal_mask(const char *status, const char *name)
     return line ? strtoull(line + strlen(name), NULL, 16) : 0;
 }
 
-/* Returns whether the process waits in sigwait(3). Meanwhile, /proc shows the
- * signals that it waits for as not blocked. */
-static bool is_in_sigwait(void)
+/* Returns the container's PID in /proc, which may show another PID namespace
+ * (as under unshare --pid without --mount-proc), with other PIDs. */
+static pid_t pid_in_proc(void)
 {
-    char *path = xasprintf("/proc/%d/syscall", prepared.pid);
+    static const char key[] = "\nPid:";
+    int fd = (int)syscall(SYS_pidfd_open, prepared.pid, 0); /* Linux 5.3 */
+    char *path = xasprintf("/proc/self/fdinfo/%d", fd);
+    char *text = fd == -1 ? NULL : read_file(path);
+    const char *line = text ? strstr(text, key) : NULL;
+    pid_t pid =
+        line ? (pid_t)strtol(line + strlen(key), NULL, 10) : prepared.pid;
+
+    if (fd != -1)
+        close(fd);
+    free(text);
+    free(path);
+    return pid;
+}
+
+/* Returns whether the process waits in sigwait(3). During the wait, the kernel
+ * unblocks the signals waited for, so SigBlk in /proc does not have them. */
+static bool is_in_sigwait(pid_t pid)
+{
+    char *path = xasprintf("/proc/%d/syscall", pid);
     char *text = read_file(path);
     bool found = text && strtol(text, NULL, 10) == SYS_rt_sigtimedwait;
 
@@ -190,10 +210,11 @@ static bool is_first(const char *status)
  * kernel drops it, or it is SIGTSTP and the process does no job control. */
 static bool is_dropped(int signal)
 {
-    char *path = xasprintf("/proc/%d/status", prepared.pid);
+    pid_t pid = pid_in_proc();
+    char *path = xasprintf("/proc/%d/status", pid);
     char *status = read_file(path);
     bool dropped = (signal == SIGTSTP || is_first(status)) &&
-                   !is_wanted(status, signal) && !is_in_sigwait();
+                   !is_wanted(status, signal) && !is_in_sigwait(pid);
 
     free(status);
     free(path);
@@ -202,6 +223,7 @@ static bool is_dropped(int signal)
 
 static void kill_container(void)
 {
+    killed = true;
     end_typing();
     kill(prepared.pid, SIGKILL);
 }
@@ -220,10 +242,11 @@ static void kill_group(pid_t group, int signal)
         kill(group, signal);
 }
 
-/* Handles Ctrl-Z. Stops the container by SIGSTOP, which stops even PID 1 if it
- * is sent from outside. Then stops JOB, a process, or 0: this process's group.
- * Continues the container when this process is continued. If no shell controls
- * the job, the kernel drops SIGTSTP and nothing stays stopped. */
+/* Handles Ctrl-Z. Stops the group of the container's first process by SIGSTOP,
+ * which stops even PID 1 if it is sent from outside. Then stops JOB: a PID, or
+ * 0 for this process's group. Continues the container's group when this process
+ * is continued. If no shell controls the job, the kernel drops SIGTSTP and
+ * nothing stays stopped. */
 static void stop(pid_t job)
 {
     sigset_t stops;
@@ -361,6 +384,8 @@ int wait_for_container(struct container *container)
     command_status = WEXITSTATUS(status);
     if (WIFSIGNALED(status))
         command_status = EXIT_SIGNAL + WTERMSIG(status);
+    killed_by_others =
+        WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !killed;
     return command_status;
 }
 

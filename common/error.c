@@ -14,11 +14,31 @@ bool in_container;
 const char *line_end = "\n";
 int command_status = -1;
 void (*before_message)(void);
+bool killed_by_others;
 void (*undo_at_failure)(void);
 
+static void (*registered[8])(void);
+static int registered_count;
+static bool exiting;
+
+static void call_registered(void)
+{
+    exiting = true;
+    while (registered_count > 0)
+        registered[--registered_count]();
+}
+
+void at_exit(void (*function)(void))
+{
+    if (registered_count == 0)
+        atexit(call_registered);
+    registered[registered_count++] = function;
+}
+
 /* Prints a message by one dprintf(3): with glibc, two processes never share a
- * line. Skips it if call and object are those of the last one: they may fail
- * again in the cleaning up. CALL, FORMAT, REASON and HINT may be NULL. */
+ * line. Skips a message with the call and object of the last one: during the
+ * cleaning up, the same call can fail again. CALL, FORMAT, REASON and HINT may
+ * be NULL. */
 static void print_message(const char *call, const char *format, va_list args,
                           const char *reason, const char *hint)
     __attribute__((format(printf, 2, 0)));
@@ -47,7 +67,12 @@ static _Noreturn void end(int status)
         _exit(status);
     if (undo_at_failure)
         undo_at_failure();
-    exit(command_status == -1 ? status : command_status);
+    if (command_status != -1)
+        status = command_status;
+    if (!exiting)
+        exit(status);
+    call_registered();
+    _exit(status);
 }
 
 void die(const char *call, const char *object, ...)

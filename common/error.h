@@ -29,10 +29,18 @@ extern const char *line_end;
  * exits with it, even if cleaning up fails. */
 extern int command_status;
 
+/* Whether SIGKILL killed COMMAND and the parent did not send it. */
+extern bool killed_by_others;
+
 /* Functions that die() and fail() call, NULL for none. Other files register
  * them here, so that error.c depends on no file but hints.c. */
 extern void (*before_message)(void);  /* in both processes */
 extern void (*undo_at_failure)(void); /* before exit(3); only in the parent */
+
+/* Calls FUNCTION when the parent exits, as atexit(3) does: the last that was
+ * registered first, 8 at most. Unlike there, FUNCTION may call die(): the ones
+ * registered before it are still called. Nothing may call exit(3) twice. */
+void at_exit(void (*function)(void));
 
 /* Prints "stage02: CALL OBJECT: strerror(errno)" and the hint for this call and
  * errno, if hints.c has one, and ends the process with status 125. CALL is the

@@ -5,6 +5,7 @@
 #include "error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,8 +15,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* Returns the hint for one of four causes of EACCES; NULL if PATH has gone.
- * access(2) cannot tell them apart: it also fails on a noexec mount. */
+/* Returns the hint for one of five causes of EACCES; NULL if PATH has gone.
+ * access(2) also fails on a noexec mount: look for that first. */
 static const char *access_hint(const char *path)
 {
     struct stat st;
@@ -27,10 +28,11 @@ static const char *access_hint(const char *path)
         return "it is a directory";
     if (fs.f_flag & ST_NOEXEC)
         return "its file system is mounted noexec";
-    if (st.st_mode & 0111)
-        return "its interpreter (first line, or dynamic linker) cannot be "
-               "executed";
-    return "chmod +x makes a file executable";
+    if (!(st.st_mode & 0111))
+        return "chmod +x makes a file executable";
+    if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == -1)
+        return "its mode does not let this user execute it: see ls -l";
+    return "its interpreter (first line, or dynamic linker) cannot be executed";
 }
 
 static const char *reason_hint(const char *path, int error)
@@ -52,8 +54,9 @@ static const char *reason_hint(const char *path, int error)
     }
 }
 
-/* The first file that exists and cannot be executed, or the one that ended the
- * search. After the first, a later entry of PATH may have one that can. */
+/* The file to report: the first that exists but cannot be executed (a later
+ * entry of PATH may still have one that can), or the one whose error ended the
+ * search. */
 static char blocked[PATH_MAX];
 static int blocked_error;
 

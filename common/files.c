@@ -152,11 +152,11 @@ char **existing_paths(const char *names)
         const char *star = strchrnul(name, '*');
         const char *slash = memrchr(name, '/', (size_t)(star - name));
         char *parent = xasprintf("%.*s", (int)(slash - name), name);
-        DIR *directory = opendir(parent);
+        DIR *directory = opendir(*parent ? parent : "/");
         struct dirent *entry;
 
         if (!directory)
-            die("open", "%s", parent);
+            die("open", "%s", *parent ? parent : "/");
         if (!*star)
             found = add_existing(found, xstrdup(name));
         while (*star && (entry = readdir(directory)))
@@ -179,7 +179,9 @@ void enter_workdir(const char *path)
 
     if (path && chdir(path) == -1)
         die("chdir", "%s", path);
-    if (syscall(SYS_getcwd, now, sizeof(now)) == -1 || now[0] != '/')
+    if (syscall(SYS_getcwd, now, sizeof(now)) == -1)
+        die("getcwd", NULL);
+    if (now[0] != '/')
         fail(EXIT_SETUP,
              "--workdir must not lead outside through /proc/self/fd or a link",
              "the working directory is outside the container");

@@ -30,9 +30,10 @@ void make_mount_point(const char *path, bool directory);
  * Dies on failure, and if the directory of a path (up to its *) is missing. */
 char **existing_paths(const char *names);
 
-/* Makes PATH the working directory (NULL: leaves it). Dies on failure, and if
- * the working directory is then outside the root, as is /proc/self/fd/0 if
- * standard input is a directory of the host. See chdir(2), getcwd(2). */
+/* Makes PATH the working directory (NULL: keeps the present one). Dies on
+ * failure, and if the working directory is then outside the root, as is
+ * /proc/self/fd/0 if standard input is a directory of the host. See chdir(2),
+ * getcwd(2). */
 void enter_workdir(const char *path);
 
 /* Returns whether FD is open on a directory. Dies on failure. See fstat(2). */

@@ -96,7 +96,7 @@ static const struct hint {
     {"pivot_root", EINVAL, NULL,
      "the current root is an initramfs, or a mount above the new root is "
      "shared (see findmnt -o TARGET,PROPAGATION): make mounts private first, "
-     "or use --chroot"},
+     "or use --chroot; or the new root is not a mount point"},
     {"pivot_root", ENOSYS, NULL, "this kernel lacks pivot_root: use --chroot"},
     {"pivot_root", EBUSY, NULL,
      "the new root is the current one (--rootfs /), or is not a mount point"},
@@ -131,6 +131,9 @@ static const struct hint {
     {"cgroup", ENOENT, NULL,
      "that cgroup does not have the controller: see its cgroup.controllers"},
     {"cgroup", EINVAL, NULL, "the kernel does not accept that value"},
+    {"cgroup", EAGAIN, NULL,
+     "a cgroup above allows no more cgroups: see its cgroup.max.descendants "
+     "and cgroup.max.depth"},
     {"close_range", ENOSYS, NULL, "this needs Linux 5.9 or later: uname -r"},
 };
 

@@ -84,7 +84,7 @@ void lock_host(void)
     int waited = 0;
 
     if (!registered)
-        atexit(unlock_at_exit);
+        at_exit(unlock_at_exit);
     registered = true;
 
     while (lock == -1 && !try_lock(&waited)) {

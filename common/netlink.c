@@ -84,14 +84,15 @@ static bool exchange(struct nl_msg *request, nl_recvmsg_msg_cb_t callback,
     struct nl_sock *sock = not_null(nl_socket_alloc());
     int error = 0;
 
-    if (nl_connect(sock, NETLINK_ROUTE) < 0 ||
-        nl_socket_set_msg_buf_size(sock, MESSAGE_SIZE) < 0)
-        die("netlink", NULL);
     if (callback)
         nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, callback, data);
     nl_socket_modify_err_cb(sock, NL_CB_CUSTOM, keep_error, &error);
     errno = 0;
-    int result = nl_send_auto(sock, not_null(request));
+    int result = nl_connect(sock, NETLINK_ROUTE);
+    if (result >= 0)
+        result = nl_socket_set_msg_buf_size(sock, MESSAGE_SIZE);
+    if (result >= 0)
+        result = nl_send_auto(sock, not_null(request));
     if (result >= 0)
         result = nl_recvmsgs_default(sock);
     if (result < 0 && error == 0)
@@ -341,7 +342,8 @@ static void wait_until_active(const char *name)
     struct timespec pause = {.tv_nsec = 1000000};
     struct link link;
 
-    /* Ask again and again: Linux 6.8 and later update the state when asked. */
+    /* Poll: before Linux 6.8, the kernel updates the state some time later;
+     * from then on, when it is asked. */
     for (int i = 0; i < 200 && get_link(name, &link) && !link.active; i++)
         nanosleep(&pause, NULL);
 }

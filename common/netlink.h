@@ -59,7 +59,8 @@ void wait_for_bridge(const char *bridge, const char *port);
 /* Removes the port NAME from its bridge. Does nothing if NAME is gone. */
 void remove_from_bridge(const char *name);
 
-void set_link_up(const char *name); /* both die if there is no link NAME */
+/* Set the link NAME up, and delete it. Die if there is none. */
+void set_link_up(const char *name);
 void delete_link(const char *name);
 
 /* Gives the link NAME the address ADDRESS in a subnet of PREFIX bits. */

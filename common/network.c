@@ -215,8 +215,11 @@ void restore_forwarding(void)
 static _Noreturn void become_nft(int input, int output)
 {
     if (dup2(input, STDIN_FILENO) != -1 && dup2(output, STDOUT_FILENO) != -1 &&
-        dup2(output, STDERR_FILENO) != -1)
+        dup2(output, STDERR_FILENO) != -1) {
         execlp("nft", "nft", "-f", "-", NULL);
+        if (errno == ENOENT) /* PATH of su(1) without "-" lacks /usr/sbin */
+            execl("/usr/sbin/nft", "nft", "-f", "-", NULL);
+    }
     _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
@@ -395,8 +398,9 @@ static void remove_table(const char *bridge)
     int status;
     char *output = run_nft(script, &status), *error = nft_error(output);
 
-    narrate_note("nft -f - removes table ip %s", own_table);
-    if (error && !strstr(error, "No such file or directory"))
+    if (succeeded(status))
+        narrate_note("nft -f - removes table ip %s", own_table);
+    else if (error && !strstr(error, "No such file or directory"))
         warn("cannot remove table ip %s: nft: %s", own_table, error);
     free(script);
     free(output);
@@ -422,8 +426,8 @@ void load_nft_rules(const char *bridge, const char *rules, ...)
         free(output);
         output = run_nft(script, &status);
     }
-    narrate_note("nft -f - loads the rules for %s", bridge);
     if (succeeded(status)) {
+        narrate_note("nft -f - loads the rules for %s", bridge);
         allow_forwarding();
         report_tables(output, bridge);
     } else {

@@ -16,7 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { LOOK_AGAIN_MS = 100 };
+enum { LOOK_AGAIN_MS = 100, QUEUED_SIZE = 16 << 10 };
 
 /* Bytes read from one side and not yet written to the other. */
 struct flow {
@@ -184,8 +184,13 @@ void receive_terminal(int channel, pid_t pid)
                              .msg_control = &control,
                              .msg_controllen = sizeof(control)};
 
-    if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1 ||
-        !CMSG_FIRSTHDR(&message))
+    if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
+        return;
+    if (message.msg_flags & MSG_CTRUNC) { /* no descriptor is left for one */
+        errno = EMFILE;
+        die("recvmsg", "the container's terminal");
+    }
+    if (!CMSG_FIRSTHDR(&message))
         return;
     memcpy(&ends, CMSG_DATA(&control.header), sizeof(ends));
     /* Hold the slave open: otherwise reading the master fails while no process
@@ -200,7 +205,7 @@ void receive_terminal(int channel, pid_t pid)
     screen = open_again(find_terminal());
     if (isatty(STDIN_FILENO))
         keyboard = open_again(STDIN_FILENO);
-    atexit(restore_terminal);
+    at_exit(restore_terminal);
     take_terminal();
 }
 
@@ -350,12 +355,18 @@ static bool is_told_to_end(int signals)
     return false;
 }
 
+/* The kernel holds at most 12 KiB for this end (8 in the pty's buffer, 4 in the
+ * line discipline). A process that COMMAND left behind may print for ever. */
 void drain_terminal(int signals)
 {
-    while (master != -1 && (printed.length || read_printed())) {
+    size_t read = 0;
+
+    while (master != -1 && read < QUEUED_SIZE &&
+           (printed.length || read_printed())) {
         struct pollfd fds[] = {{.fd = screen, .events = POLLOUT},
                                {.fd = signals, .events = POLLIN}};
 
+        read += printed.length;
         write_flow(&printed, screen);
         if (printed.length &&
             (poll(fds, 2, -1) == -1 || is_told_to_end(signals)))

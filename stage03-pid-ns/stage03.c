@@ -6,8 +6,9 @@
  *     make stage3 && sudo ./run sh -c 'echo $$; ps'
  *
  * COMMAND is PID 1 here, and the kernel treats PID 1 unlike any other process:
- * a signal without a handler is dropped (but not SIGKILL from outside), orphans
- * become its children, and the whole namespace is killed when it ends.
+ * a signal without a handler is dropped (but not SIGKILL and SIGSTOP from
+ * outside), orphans become its children, and the whole namespace is killed when
+ * it ends.
  *
  * pid_namespaces(7), proc(5)
  */

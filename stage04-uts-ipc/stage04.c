@@ -85,10 +85,10 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC alone hides System V objects. POSIX message queues are files as
- * well: this file system shows those of the IPC namespace of the process that
- * mounts it. A host that lacks the directory (ENOENT) or the file system
- * (ENODEV) has nothing to hide. */
+/* CLONE_NEWIPC separates all message queues. Those of POSIX are files as well:
+ * this file system shows those of the IPC namespace of the process that mounts
+ * it, so cover the host's. A host that lacks the directory (ENOENT) or the file
+ * system (ENODEV) has nothing to cover. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",

@@ -121,10 +121,10 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC alone hides System V objects. POSIX message queues are files as
- * well: this file system shows those of the IPC namespace of the process that
- * mounts it. A host that lacks the directory (ENOENT) or the file system
- * (ENODEV) has nothing to hide. */
+/* CLONE_NEWIPC separates all message queues. Those of POSIX are files as well:
+ * this file system shows those of the IPC namespace of the process that mounts
+ * it, so cover the host's. A host that lacks the directory (ENOENT) or the file
+ * system (ENODEV) has nothing to cover. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",
@@ -186,7 +186,7 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* hosts, hostname and resolv.conf. The cloned mounts outlive the tmpfs. */
+/* hosts, hostname, resolv.conf. The cloned mounts keep the tmpfs alive. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -244,7 +244,7 @@ static void make_devices(void)
 }
 
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
- * a new bind mount: set it by a second call. ENOTDIR: it is a directory. */
+ * a new bind mount: set it by a second call. /dev/null covers no directory. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {

@@ -149,10 +149,10 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC alone hides System V objects. POSIX message queues are files as
- * well: this file system shows those of the IPC namespace of the process that
- * mounts it. A host that lacks the directory (ENOENT) or the file system
- * (ENODEV) has nothing to hide. */
+/* CLONE_NEWIPC separates all message queues. Those of POSIX are files as well:
+ * this file system shows those of the IPC namespace of the process that mounts
+ * it, so cover the host's. A host that lacks the directory (ENOENT) or the file
+ * system (ENODEV) has nothing to cover. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",
@@ -214,7 +214,7 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* hosts, hostname and resolv.conf. The cloned mounts outlive the tmpfs. */
+/* hosts, hostname, resolv.conf. The cloned mounts keep the tmpfs alive. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -272,7 +272,7 @@ static void make_devices(void)
 }
 
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
- * a new bind mount: set it by a second call. ENOTDIR: it is a directory. */
+ * a new bind mount: set it by a second call. /dev/null covers no directory. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -301,8 +301,9 @@ static void limit_resources(struct container *container)
     }
 }
 
-/* Version 1. "0" stands for the writer: a single-threaded process moves itself
- * at once. To move another process, the kernel waits for all processors. */
+/* Version 1. "0" in tasks moves the calling thread alone. A PID, or a write to
+ * cgroup.procs, moves all threads of a process: the kernel locks out fork and
+ * exit for that, and waits for all processors (an RCU grace period). */
 static void join_cgroups(const struct cgroup *c)
 {
     for (; c; c = c->next)
@@ -370,7 +371,7 @@ static void join_network(void)
     lock_host();
     if (find_network(BRIDGE, &network) == BRIDGE_UNUSED)
         remove_bridge();
-    atexit(leave_network);
+    at_exit(leave_network);
     if (network.state != BRIDGE_USED)
         make_bridge();
     enable_forwarding();

@@ -26,7 +26,7 @@ is_survivor() {
     awk '/^NSpid:/ { exit !(NF == 3 && $3 == 1) }' "$1/status" || return 1
     parent=$(awk '/^PPid:/ { print $2 }' "$1/status")
     case $(readlink "/proc/$parent/exe") in
-    */stage[0-9][0-9]) return 1 ;;
+    */stage[0-9][0-9] | */stage[0-9][0-9]" (deleted)") return 1 ;;
     esac
     ! grep -q "/$ours/" "$1/cgroup" || return 0
     index=$(cat "$1/root/sys/class/net/eth0/iflink") || return 1

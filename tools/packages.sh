@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Which package manager this machine has, for doctor, tools/setup.sh and
-# tools/vm/kernel.sh. Whoever sources this file has a function `has PROGRAM`.
+# tools/vm/kernel.sh. The script that sources this file defines `has PROGRAM`.
 # shellcheck shell=sh
 
 # The name of its command; nothing if it is none of these.

@@ -27,7 +27,7 @@ need() {
     dnf) missing="$missing $3" ;;
     pacman) missing="$missing $4" ;;
     apk) missing="$missing $5" ;;
-    *) missing="$missing $2" ;; # apt-get's names, and what is told of them
+    *) missing="$missing $2" ;; # apt-get; for an unknown manager, Debian's names are listed
     esac
 }
 

@@ -36,8 +36,8 @@
 enum { BROKEN = 97, NOT_REACHED, HUNG, TIME_LIMIT_S = 20 };
 enum { MOST_PROCESSES = 64, MOST_CALLS = 512 };
 
-/* Internal to the kernel, here when another user holds a lock: it repeats the
- * call, and the process sees nothing. */
+/* Internal to the kernel: it restarts the call, here because another task holds
+ * a lock. The process does not see it. */
 #define ERESTARTNOINTR 513
 
 #define CALL(name)        \
@@ -151,7 +151,7 @@ static void skip_call(pid_t pid)
     struct iovec data = {&number, sizeof(number)};
     ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &data);
 #else
-#error "write down here how this architecture returns from a call"
+#error "set the number of a call here, and its result in set_result()"
 #endif
 }
 
@@ -171,8 +171,8 @@ static void set_result(pid_t pid, long result)
 
 /* --- stops ---------------------------------------------------------------- */
 
-/* Returns whether the process is of no interest: the host's children but the
- * container are nft(8), and only the container begins with prctl(2). */
+/* Returns whether the process is nft(8), which is of no interest. The parent's
+ * only other child is the container, whose first call is prctl(2). */
 static bool enter_call(struct process *p, unsigned long long number)
 {
     const char *name = name_of(number);
@@ -228,7 +228,7 @@ static void on_call(struct process *p)
         p->pid = 0;
 }
 
-/* Every change of a process that is traced. */
+/* Handles a stop of a traced process. */
 static void on_stop(struct process *p, int status)
 {
     int number = WSTOPSIG(status), event = status >> 16;

@@ -273,7 +273,8 @@ static bool is_mended(const char *before)
 
 /* --- the tests ------------------------------------------------------------ */
 
-/* Calls for which the errnos are tried, or which are hit by SIGKILL. */
+/* Makes each call fail with each errno; with KILL, kills the parent at each
+ * call instead. Reports what is left on the host. */
 static void try_all(char *const options[], bool kill, bool quiet)
 {
     char **words = words_of_run(options, quiet), *expected;

@@ -15,7 +15,7 @@ char *built(const char *name);
  * submission. NULL: this is no grade. */
 const char *graded(void);
 
-/* Where the test program is, of which /proc/self/exe tells. */
+/* The directory of the test program, from /proc/self/exe. */
 char *directory_of_the_test(void);
 
 /* Finds and returns the build directory: the one above build/tests, where the

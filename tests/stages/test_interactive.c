@@ -77,6 +77,27 @@ static void expect(const char *text)
     t->seen = (size_t)(found - t->text) + strlen(text);
 }
 
+/* The same after output without end, which it forgets. It reads more slowly than
+ * a process prints, as a terminal does. */
+static void expect_after_flood(const char *text)
+{
+    struct terminal *t = &terminal;
+    size_t kept = strlen(text);
+
+    while (!strstr(t->text, text)) {
+        if (t->used > kept) {
+            memmove(t->text, t->text + t->used - kept, kept);
+            t->used = kept;
+        }
+        poll(NULL, 0, 1);
+        ssize_t n = read(t->master, t->text + t->used, 512);
+        if (n <= 0 || why_stopped())
+            fail_msg("'%s' does not come", text);
+        t->used += (size_t)n;
+        t->text[t->used] = '\0';
+    }
+}
+
 /* From stage 5 on the root's /etc/profile sets the prompt, before that our
  * environment. */
 static const char *prompt(void)
@@ -501,6 +522,30 @@ static void all_output_comes_before_the_end(void **state)
     expect("\r\n500\r\nthe last\r\nstatus is 0\r\n");
 }
 
+/* Without a PID namespace, that process survives COMMAND. */
+static void
+a_process_that_prints_for_ever_does_not_keep_the_terminal(void **state)
+{
+    (void)state;
+    on_terminal("sh", "-c", "trap '' HUP; yes & exec sleep .1");
+    expect_after_flood("status is 0\r\n");
+    assert_terminal_restored();
+}
+
+/* The parent gets both ends of the container's terminal, or ends: one
+ * descriptor less than needed, and there is room for the first end alone. */
+static void without_a_descriptor_for_the_terminal_nothing_runs(void **state)
+{
+    (void)state;
+    open_terminal(
+        (char *const[]){"sh", "-c",
+                        "cd \"$1\" && n=5 && until (ulimit -n $n && exec "
+                        "\"$0\" -q true) 2>now; "
+                        "do mv now last; n=$((n + 1)); done; cat last; read l",
+                        built("stage01"), scratch(), NULL});
+    expect("recvmsg the container's terminal: Too many open files\r\n");
+}
+
 /* --- in the background ---------------------------------------------------- */
 
 static void start_bash(void)
@@ -688,6 +733,8 @@ int main(int argc, char *argv[])
         INTERACTIVE(terminal_modes_come_back_after_sighup),
         INTERACTIVE(messages_end_lines_while_the_terminal_is_raw),
         INTERACTIVE(all_output_comes_before_the_end),
+        INTERACTIVE(a_process_that_prints_for_ever_does_not_keep_the_terminal),
+        INTERACTIVE(without_a_descriptor_for_the_terminal_nothing_runs),
     };
 
     return test_main(argc, argv, 5, "interactive", tests,

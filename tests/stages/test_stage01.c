@@ -32,6 +32,24 @@ static void command_is_a_child_of_the_parent_with_a_pid_of_its_own(void **state)
     assert_text(status_of(live.container, "PPid"), format("%d", live.parent));
 }
 
+/* From stage 2 on, it is the namespaces that this user may not have. */
+static void file_that_this_user_may_not_execute_gives_126(void **state)
+{
+    char *file = format("%s/root's", scratch());
+    char *copy = format("%s/stage%02d", scratch(), stage);
+
+    (void)state;
+    create(file, "#!/bin/sh\necho run\n", 0700);
+    assert_status(run_program(NULL, WORDS("cp", stage_program(), copy)), 0);
+    struct result result =
+        run_prepared(NULL, WORDS(copy, "-q", file), become_nobody, NULL);
+    if (has(NEW_MOUNTS))
+        assert_status(result, 125);
+    else
+        assert_not_run(result, 126, "Permission denied",
+                       "its mode does not let this user execute it");
+}
+
 static void status_of_command_is_returned(void **state)
 {
     (void)state;
@@ -533,6 +551,7 @@ only_before_stage_3_a_background_process_outlives_the_parent(void **state)
 static const struct CMUnitTest tests[] = {
     SHARED_TESTS,
     cmocka_unit_test(command_is_a_child_of_the_parent_with_a_pid_of_its_own),
+    cmocka_unit_test(file_that_this_user_may_not_execute_gives_126),
     cmocka_unit_test(status_of_command_is_returned),
     cmocka_unit_test(status_is_128_plus_the_signal_that_killed_command),
     cmocka_unit_test(status_is_128_plus_n_when_command_kills_itself),

@@ -152,6 +152,23 @@ static void a_signal_that_pid_1_ignores_does_not_end_it(void **state)
     assert_status(finish(&live), 5);
 }
 
+/* The parent's PIDs are not those of the /proc that it reads. */
+static void
+a_dropped_signal_is_known_with_the_proc_of_another_namespace(void **state)
+{
+    char *narration = format("%s/narration", scratch());
+    char *script =
+        format("unshare --pid --fork '%1$s' -V sleep 1000 2>'%2$s' & P=$!; "
+               "until grep -q execve '%2$s'; do sleep .05; done; "
+               "kill -TERM $(cat /proc/$P/task/$P/children); wait $P; echo $?",
+               stage_program(), narration);
+
+    (void)state;
+    assert_text(on_host(script), format("%d\n", 128 + SIGKILL));
+    assert_contains(contents(narration),
+                    "PID 1 has no handler for signal 15: the kernel drops it");
+}
+
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +185,8 @@ int main(int argc, char *argv[])
         cmocka_unit_test(signals_from_inside_do_nothing_to_pid_1),
         cmocka_unit_test(handler_of_pid_1_is_called),
         cmocka_unit_test(a_signal_that_pid_1_ignores_does_not_end_it),
+        cmocka_unit_test(
+            a_dropped_signal_is_known_with_the_proc_of_another_namespace),
     };
 
     return test_main(argc, argv, 3, "stage 3", tests,

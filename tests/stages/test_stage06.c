@@ -393,6 +393,10 @@ static void a_child_that_is_killed_is_reported_as_well(void **state)
     assert_contains(result.err,
                     "COMMAND survived, another process was " OOM_MESSAGE
                     "32M)");
+    result = run_quiet("--memory", "32M", "sh", "-c",
+                       "dd if=/dev/zero of=/dev/null bs=200M count=1; exit $?");
+    assert_status(result, 128 + SIGKILL);
+    assert_contains(result.err, "COMMAND survived, another process was ");
 }
 
 /* In version 2, a container without --memory has a cgroup that others can
@@ -1237,6 +1241,26 @@ static void in_version_2_the_top_alone_changes_and_stays_so(void **state)
     pass_on_controllers();
 }
 
+/* mkdir(2) fails with EAGAIN, as a lock that another process holds. */
+static void in_version_2_a_limit_on_cgroups_ends_the_start(void **state)
+{
+    (void)state;
+    const struct hierarchy *h = hierarchy_of("pids");
+    char *ours = format("%s/" OURS, h->base);
+
+    if (several_hierarchies()) {
+        assert_int_equal(h->version, 1);
+        return;
+    }
+    assert_return_code(mkdir(ours, 0755), errno);
+    create(format("%s/cgroup.max.descendants", ours), "0", 0644);
+    struct result result = run_quiet("--pids-limit", "20", "true");
+    assert_status(result, 125);
+    assert_message(result, ": Resource temporarily unavailable",
+                   "cgroup.max.descendants");
+    assert_is_gone(ours);
+}
+
 /* The stage in a container of its own, whose root is the host's. */
 static struct result run_nested(const char *prepare, const char *options)
 {
@@ -1384,6 +1408,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(cgroups_that_the_container_made_go_as_well),
     cmocka_unit_test(a_second_mount_of_a_hierarchy_does_not_count),
     cmocka_unit_test(in_version_2_the_top_alone_changes_and_stays_so),
+    cmocka_unit_test(in_version_2_a_limit_on_cgroups_ends_the_start),
     cmocka_unit_test(a_container_in_a_container_has_limits_or_a_message),
     cmocka_unit_test(two_containers_leave_each_other_alone),
     cmocka_unit_test(many_at_once_do_not_disturb_each_other),

@@ -610,10 +610,32 @@ static void the_outside_answers_a_ping(void **state)
     assert_contains(inside("ping -c 1 -W 10 " OUTSIDE), " 0% packet loss");
 }
 
-static void set_no_path(void *unused)
+static void hide_nft(void *unused)
 {
     (void)unused;
     setenv("PATH", "/no/such/directory", 1);
+    if (unshare(CLONE_NEWNS) == -1 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+        mount("tmpfs", "/usr/sbin", "tmpfs", 0, NULL) == -1)
+        _exit(99);
+}
+
+static void set_path_of_users(void *unused)
+{
+    (void)unused;
+    setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
+}
+
+static void nft_is_found_without_sbin_in_path(void **state)
+{
+    (void)state;
+    char *before = host_state();
+    struct result result = run_prepared(
+        NULL, WORDS(stage_program(), "-q", "true"), set_path_of_users, NULL);
+
+    assert_status(result, 0);
+    assert_text(result.err, "");
+    assert_host_unchanged(before);
 }
 
 static void without_nft_the_host_is_reached_and_a_hint_given(void **state)
@@ -623,7 +645,7 @@ static void without_nft_the_host_is_reached_and_a_hint_given(void **state)
     struct result result = run_prepared(
         NULL,
         WORDS(stage_program(), "-q", "ping", "-c", "1", "-W", "10", GATEWAY),
-        set_no_path, NULL);
+        hide_nft, NULL);
 
     assert_status(result, 0);
     assert_contains(result.out, " 0% packet loss");
@@ -643,7 +665,7 @@ static void an_nft_that_reads_nothing_is_only_a_warning(void **state)
         WORDS(format("%.*s", (int)strcspn(strace, "\n"), strace), "-o",
               "/dev/null", "-e", "inject=write:delay_enter=200000",
               stage_program(), "-q", "true"),
-        set_no_path, NULL);
+        hide_nft, NULL);
 
     assert_status(result, 0);
     assert_contains(result.err, "no NAT: nft: No such file or directory");
@@ -1042,6 +1064,67 @@ static char *clean_host(const char *setting)
         "%1$s mount -t sysfs sysfs /sys && %2$s %3$s %4$s'",
         built("private/rootfs/bin/busybox"), setting,
         built("../tools/clean-host.sh"), stage_program()));
+}
+
+/* The number of the socket that the parent opens in the container's network
+ * namespace, after its first setns(2). */
+static int socket_after_setns(void)
+{
+    pid_t host, child;
+    int count = 1;
+
+    assert_status(run_strace(WORDS("true"), &host, &child), 0);
+    char *trace = contents(format("%s/trace.%d", scratch(), host));
+    char *end = strstr(trace, "setns(");
+    assert_non_null(end);
+    for (char *at = trace; (at = strstr(at, "socket(")) && at < end; at++)
+        count++;
+    return count;
+}
+
+/* The parent is back in its own namespace before it undoes anything. */
+static void a_failure_in_the_containers_network_undoes_the_hosts(void **state)
+{
+    (void)state;
+    char *inject = format("socket:error=ENOBUFS:when=%d", socket_after_setns());
+    char *before = host_state();
+    struct result result = run_failing(inject, false, WORDS("true"));
+
+    assert_status(result, 125);
+    assert_contains(result.err, "eth0 up: No buffer space available");
+    assert_host_unchanged(before);
+}
+
+static bool runs_sleep(const void *parent)
+{
+    pid_t child = children_of(*(const pid_t *)parent)[0];
+    char *name = child ? status_of(child, "Name") : NULL;
+
+    return name && strcmp(name, "sleep") == 0;
+}
+
+/* /proc/PID/exe then ends in " (deleted)". */
+static void clean_host_knows_a_program_that_was_built_again(void **state)
+{
+    char *copy = format("%s/stage07", scratch()), *before = host_state();
+    char *root = built("private/rootfs");
+    int status;
+
+    (void)state;
+    assert_status(run_program(NULL, WORDS("cp", stage_program(), copy)), 0);
+    pid_t parent = fork();
+    assert_int_not_equal(parent, -1);
+    if (parent == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execl(copy, copy, "-q", "--rootfs", root, "sleep", "1000", NULL);
+        _exit(99);
+    }
+    wait_until(runs_sleep, &parent, "the container sleeps");
+    assert_return_code(unlink(copy), errno);
+    assert_text(clean_host(""), "nothing to undo\n");
+    kill(parent, SIGTERM);
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    assert_host_unchanged(before);
 }
 
 static void clean_host_ends_a_survivor_only_when_told_to(void **state)
@@ -1478,6 +1561,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(others_behind_the_host_keep_their_addresses),
     cmocka_unit_test(the_outside_answers_a_ping),
     cmocka_unit_test(without_nft_the_host_is_reached_and_a_hint_given),
+    cmocka_unit_test(nft_is_found_without_sbin_in_path),
     cmocka_unit_test(an_nft_that_reads_nothing_is_only_a_warning),
     cmocka_unit_test(a_host_with_many_chains_is_no_obstacle),
     cmocka_unit_test(a_forward_policy_of_drop_is_reported_and_opened),
@@ -1508,6 +1592,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_bridge_without_alias_is_ours),
     cmocka_unit_test(a_failure_while_leaving_keeps_the_status),
     cmocka_unit_test(a_container_that_survives_its_parent_keeps_its_network),
+    cmocka_unit_test(a_failure_in_the_containers_network_undoes_the_hosts),
+    cmocka_unit_test(clean_host_knows_a_program_that_was_built_again),
     cmocka_unit_test(clean_host_ends_a_survivor_only_when_told_to),
     cmocka_unit_test(an_address_is_not_given_away_while_its_link_is_there),
     cmocka_unit_test(a_namespace_that_outlives_its_container_is_unplugged),

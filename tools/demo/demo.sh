@@ -12,8 +12,8 @@
 #     PACE=2      with AUTO: seconds between two steps (0; with CAST: 2)
 #
 # A pane tells tmux that a command has ended (tmux wait-for), so nothing waits for
-# a time or looks for a prompt. Of a container that stays open, build/look says
-# when COMMAND runs.
+# a time or looks for a prompt. For a container that keeps running, build/look tells
+# when COMMAND has started.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -35,7 +35,7 @@ find_steps() {
     done
 }
 
-# What is typed: without sudo if we are root, and without the old PID.
+# What is typed: without sudo if we are root, and with the PID of this run
 words_of() {
     if [ "$(id -u)" -eq 0 ]; then
         sed 's/sudo //g' "$1.command"
@@ -94,7 +94,8 @@ open_panes() {
     block=
 }
 
-# type PANE TEXT: types TEXT, and waits until it has ended unless $3 is given.
+# type_into PANE TEXT [WORD]: types TEXT, and waits until it has ended unless WORD
+# is given.
 # Meanwhile the keys belong to PANE if sudo may ask there for a password.
 type_into() {
     [ -z "$sudo" ] || tmux select-pane -t "$(pane "$1")"

@@ -12,8 +12,7 @@
 
 enum { NAMESPACES = 8, MOST_LEVELS = 32 };
 
-/* "cgroup", "ipc" ...: the names in /proc/PID/ns, in the order of the stages.
- */
+/* The names in /proc/PID/ns, in the order of the stages: "mnt", "pid", ... */
 extern const char *const namespace_names[NAMESPACES];
 
 struct process {
@@ -43,13 +42,15 @@ struct machine {
 
 /* Reads all of /proc. Dies if memory runs out or /proc cannot be read. */
 struct machine *read_machine(void);
+void free_machine(struct machine *machine);
 
 /* Return the process or container with that PID or first process, or NULL. */
 struct process *find_process(const struct machine *machine, pid_t pid);
 struct container *find_container(const struct machine *machine,
                                  const struct process *first);
 
-/* Replaces what a terminal would obey in TEXT, which a container chose. */
+/* Replaces control characters in TEXT by '?': a container chose the text, and a
+ * terminal would obey them. Returns TEXT. */
 char *printable(char *text);
 
 /* Returns the stage of the program that PID runs, or 0. */

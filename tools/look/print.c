@@ -80,8 +80,7 @@ static void print_use(const char *directory, bool v1)
     long long pids = number_in(directory, "pids.current");
     long long most_pids = number_in(directory, "pids.max");
     char *cpu = read_in(directory, v1 ? "cpu.cfs_quota_us" : "cpu.max");
-    long long used = v1 ? number_in(directory, "cpuacct.usage") / 1000
-                        : number_in(directory, "cpu.stat");
+    long long used = number_in(directory, v1 ? "cpuacct.usage" : "cpu.stat");
     long long quota = cpu && *cpu != 'm' ? strtoll(cpu, NULL, 10) : -1;
 
     if (memory >= 0) {
@@ -100,7 +99,8 @@ static void print_use(const char *directory, bool v1)
     if (cpu || used >= 0)
         printf("  cpu        ");
     if (used >= 0)
-        printf(" %.2f s used%s", (double)used / 1e6, cpu ? "," : "");
+        printf(" %.2f s used%s", (double)used / (v1 ? 1e9 : 1e6),
+               cpu ? "," : "");
     if (cpu && quota > 0)
         printf(" at most %.2f processors", (double)quota / 100000);
     else if (cpu)
@@ -169,7 +169,8 @@ void print_addresses(pid_t pid)
     free(text);
 }
 
-/* Splits a line of mountinfo: ROOT on TARGET, OPTIONS, TYPE from SOURCE. */
+/* A line of mountinfo: the directory ROOT of a file system of TYPE is mounted
+ * at TARGET with OPTIONS. */
 struct mount {
     char root[PATH_MAX], target[PATH_MAX], options[256], type[64];
 };

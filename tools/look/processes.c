@@ -63,9 +63,9 @@ int stage_of(pid_t pid)
     return 0;
 }
 
-/* A process of another user hides its program. The parent of a container is
- * the one whose first word is ./run or stageNN, and it has a child in a PID
- * namespace below its own: the caller looks for that. */
+/* /proc/PID/exe of another user's process cannot be read. Then judge by the
+ * first word, ./run or stageNN. The caller also requires a child one PID
+ * namespace below. */
 static bool may_be_ours(const struct process *parent)
 {
     const char *end = strchrnul(parent->command, ' ');
@@ -80,9 +80,12 @@ static bool may_be_ours(const struct process *parent)
 
 char *printable(char *text)
 {
-    for (char *c = text; *c; c++)
-        if (iscntrl((unsigned char)*c))
+    /* U+0080 to U+009F are control characters too: 0xc2 and this byte. */
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (iscntrl(*c))
             *c = '?';
+        else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+            c[0] = c[1] = '?';
     return text;
 }
 
@@ -237,6 +240,14 @@ static char *name_of(const struct machine *machine, const struct process *first,
                          : xstrdup("container");
 }
 
+static void add_pid(struct container *container)
+{
+    char *name = container->name;
+
+    container->name = xasprintf("%s-%d", name, container->first->pid);
+    free(name);
+}
+
 /* Two containers of one name get the PIDs of their first processes. */
 static void make_unique(struct machine *machine)
 {
@@ -244,16 +255,17 @@ static void make_unique(struct machine *machine)
         bool twice = false;
         for (struct container *d = c->next; d; d = d->next)
             if (strcmp(c->name, d->name) == 0) {
-                d->name = xasprintf("%s-%d", d->name, d->first->pid);
+                add_pid(d);
                 twice = true;
             }
         if (twice)
-            c->name = xasprintf("%s-%d", c->name, c->first->pid);
+            add_pid(c);
     }
 }
 
-/* A process belongs to the container that its PID namespace is of, or that its
- * parent belongs to. Of nested containers, it belongs to the innermost. */
+/* A process belongs to the container whose first process is the process itself
+ * or its nearest ancestor. Without one, as with nsenter(1), it belongs to the
+ * container whose PID namespace it is in. */
 static void assign(struct machine *machine, struct process *process)
 {
     enum { PID = 1 };
@@ -292,6 +304,19 @@ struct machine *read_machine(void)
     for (struct process *p = machine->processes; p->pid; p++)
         assign(machine, p);
     return machine;
+}
+
+void free_machine(struct machine *machine)
+{
+    for (struct container *c = machine->containers, *next; c; c = next) {
+        next = c->next;
+        free(c->name);
+        free(c);
+    }
+    for (struct process *p = machine->processes; p->pid; p++)
+        free(p->command);
+    free(machine->processes);
+    free(machine);
 }
 
 /* The container that was started first gives its namespace the name. */

@@ -53,6 +53,7 @@ static void add_running(void)
     for (struct process *p = machine->processes; p->pid; p++)
         if (p->stage || p->container)
             add(p->pid);
+    free_machine(machine);
 }
 
 static char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -136,6 +137,7 @@ static void print_fork(pid_t parent, pid_t child)
     }
     print_event("fork", child, text);
     free(text);
+    free_machine(machine);
 }
 
 static void handle(const struct proc_event *event)

@@ -38,7 +38,7 @@ mount_files() {
     fi
 }
 
-# Of the host, only the system's directories. Nothing tells more of the run.
+# Shows only the host's system directories: COMMAND learns nothing else of this run.
 seal() {
     $busybox mount -t tmpfs -o mode=755 tmpfs /root
     $busybox mkdir /run

@@ -123,7 +123,7 @@ fetch_alpine_kernel() {
     done
 }
 
-# Fetches the system with apt lists apart from the host's. Makes /bin, /lib and
+# Fetches the system with apt lists of its own, not the host's. Makes /bin, /lib and
 # /sbin links into /usr, since newer packages have files in /usr only; the
 # packages of Debian 12 replace the links by directories. No package's script is
 # run, so make what these would make: sh, awk and the users.
