@@ -77,8 +77,8 @@ static void expect(const char *text)
     t->seen = (size_t)(found - t->text) + strlen(text);
 }
 
-/* The same after output without end, which it forgets. It reads more slowly than
- * a process prints, as a terminal does. */
+/* The same after output without end, which it forgets. It reads more slowly
+ * than a process prints, as a terminal does. */
 static void expect_after_flood(const char *text)
 {
     struct terminal *t = &terminal;
