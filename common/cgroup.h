@@ -32,8 +32,9 @@ struct cgroup {
     struct cgroup *next;
 };
 
-/* Returns the list of all mounted hierarchies, each once; NULL if there are
- * none. Dies on failure. See getmntent(3). */
+/* Returns the list of all mounted hierarchies, those of version 1 that have no
+ * controllers excepted, each once; NULL if there are none. Dies on failure. See
+ * getmntent(3). */
 struct cgroup *find_cgroups(void);
 
 /* Removes stale cgroups, which killed runs left in the mini-container

@@ -66,15 +66,17 @@ static _Noreturn void report_blocked(void)
          blocked, strerror(blocked_error));
 }
 
-/* Executes FILE, or notes that it exists. Returns if a later entry may have
- * COMMAND. */
+/* Executes FILE, or notes that it exists, which COMMAND itself also does if its
+ * path cannot be followed. Returns if a later entry may have COMMAND. */
 static void try_exec(const char *file, char *command[])
 {
     execve(file, command, environ);
     int error = errno;
-    bool go_on = error == ENOENT || error == ENOTDIR || error == EACCES;
+    bool missing = error == ENOENT || error == ENOTDIR;
+    bool go_on = missing || error == EACCES;
+    bool exists = access(file, F_OK) == 0 || (!missing && file == command[0]);
 
-    if ((!*blocked || !go_on) && access(file, F_OK) == 0) {
+    if ((!*blocked || !go_on) && exists) {
         snprintf(blocked, sizeof(blocked), "%s", file);
         blocked_error = error;
     }

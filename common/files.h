@@ -22,7 +22,8 @@ void write_file(const char *path, const char *text);
  * false, an empty file, with all missing parents. Follows symbolic links, also
  * dangling ones, from the caller's root, so that after pivot_root(2) or
  * chroot(2) nothing is created outside of it. Dies on failure, and if PATH is a
- * file instead of a directory or the reverse. See mkdir(2), open(2). */
+ * file instead of a directory or the reverse, or if more than 256 directories
+ * are missing. See mkdir(2), open(2). */
 void make_mount_point(const char *path, bool directory);
 
 /* Returns those of NAMES, absolute paths separated by spaces, that exist, as an
@@ -30,10 +31,12 @@ void make_mount_point(const char *path, bool directory);
  * Dies on failure, and if the directory of a path (up to its *) is missing. */
 char **existing_paths(const char *names);
 
+/* Dies if standard input, output or error is a directory: /proc/self/fd/0 would
+ * lead to it, out of the root. See CVE-2024-21626 for other descriptors. */
+void refuse_directories(void);
+
 /* Makes PATH the working directory (NULL: keeps the present one). Dies on
- * failure, and if the working directory is then outside the root, as is
- * /proc/self/fd/0 if standard input is a directory of the host. See chdir(2),
- * getcwd(2). */
+ * failure. See chdir(2). */
 void enter_workdir(const char *path);
 
 /* Returns whether FD is open on a directory. Dies on failure. See fstat(2). */

@@ -400,8 +400,9 @@ static void remove_table(const char *bridge)
 
     if (succeeded(status))
         narrate_note("nft -f - removes table ip %s", own_table);
-    else if (error && !strstr(error, "No such file or directory"))
-        warn("cannot remove table ip %s: nft: %s", own_table, error);
+    else if (!error || !strstr(error, "No such file or directory"))
+        warn("cannot remove table ip %s: nft: %s", own_table,
+             error ? error : "it did not run to its end");
     free(script);
     free(output);
     free(error);

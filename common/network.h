@@ -68,7 +68,7 @@ void enable_forwarding(void);
 void restore_forwarding(void);
 
 /* Removes the table ip mini-container by nft(8), if it is ours. Warns if nft
- * fails. */
+ * fails. Does nothing if load_nft_rules() did not succeed. */
 void unload_nft_rules(const char *bridge);
 
 #endif

@@ -16,7 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { LOOK_AGAIN_MS = 100, QUEUED_SIZE = 16 << 10 };
+enum { LOOK_AGAIN_MS = 100, QUEUED_SIZE = 64 << 10 };
 
 /* Bytes read from one side and not yet written to the other. */
 struct flow {
@@ -355,19 +355,20 @@ static bool is_told_to_end(int signals)
     return false;
 }
 
-/* The kernel holds at most 12 KiB for this end (8 in the pty's buffer, 4 in the
- * line discipline). A process that COMMAND left behind may print for ever. */
+/* The kernel and PRINTED hold some 16 KiB of what COMMAND wrote. A process that
+ * COMMAND left behind may print for ever: stop after more than that. */
 void drain_terminal(int signals)
 {
-    size_t read = 0;
+    size_t written = 0;
 
-    while (master != -1 && read < QUEUED_SIZE &&
+    while (master != -1 && written < QUEUED_SIZE &&
            (printed.length || read_printed())) {
         struct pollfd fds[] = {{.fd = screen, .events = POLLOUT},
                                {.fd = signals, .events = POLLIN}};
 
-        read += printed.length;
+        written += printed.length;
         write_flow(&printed, screen);
+        written -= printed.length;
         if (printed.length &&
             (poll(fds, 2, -1) == -1 || is_told_to_end(signals)))
             return;

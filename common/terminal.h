@@ -2,9 +2,10 @@
  *
  * The container's terminal. If standard input, output or error is a terminal,
  * the container gets a pseudoterminal of its own in place of it. The parent
- * holds the master end and relays input and output. No process of the container
- * holds a descriptor of the caller's terminal, so none can inject keystrokes
- * into it (TIOCSTI) or change its modes. See pty(7), tty_ioctl(4), termios(3),
+ * holds the master end and relays input and output. The container gets no
+ * descriptor of the caller's terminal, with which it could inject keystrokes
+ * (TIOCSTI) or change its modes. (Before stage 5, root in the container can
+ * open any terminal of the host.) See pty(7), tty_ioctl(4), termios(3),
  * credentials(7) on sessions.
  */
 #ifndef COMMON_TERMINAL_H

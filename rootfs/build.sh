@@ -87,6 +87,7 @@ number() {
 }
 
 busybox=$(find_busybox) || die "no static BusyBox found" "$(install_hint)"
+case $busybox in /*) ;; *) busybox=$PWD/$busybox ;; esac
 case $root in
 --check | --print)
     check_busybox "$busybox"
@@ -160,8 +161,8 @@ echo container >etc/hostname
 echo "$busybox" >.built
 
 cd /
-rm -rf "$root.old"
+rm -rf "$root.old" || die "$root.old: has files of root" "sudo rm -rf $root.old"
 [ ! -e "$root" ] || mv "$root" "$root.old"
 mv "$new" "$root"
-rm -rf "$root.old"
+rm -rf "$root.old" || echo "  hint: sudo rm -rf $root.old" >&2
 echo "rootfs: built from $busybox"

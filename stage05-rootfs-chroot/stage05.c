@@ -149,6 +149,7 @@ static void mount_shm(void)
  * be too late: --workdir /proc/self/fd/9 is entered before (CVE-2024-21626). */
 static void close_inherited_files(struct container *container)
 {
+    refuse_directories();
     if (close_range(keep_channel(container) + 1, ~0U, 0) == -1)
         die("close_range", NULL);
 }
@@ -200,8 +201,7 @@ static void prepare_etc(const char *hostname, const char *address)
 
 static void enter_rootfs(const char *rootfs, bool plain_chroot)
 {
-    /* pivot_root needs a mount point: bind the directory to itself. From here
-     * on, the working directory is the new root. */
+    /* pivot_root needs a mount point: bind the directory to itself. */
     if (mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL) == -1)
         die("mount", "%s", rootfs);
     if (chdir(rootfs) == -1)

@@ -177,6 +177,7 @@ static void mount_shm(void)
  * be too late: --workdir /proc/self/fd/9 is entered before (CVE-2024-21626). */
 static void close_inherited_files(struct container *container)
 {
+    refuse_directories();
     if (close_range(keep_channel(container) + 1, ~0U, 0) == -1)
         die("close_range", NULL);
 }
@@ -228,8 +229,7 @@ static void prepare_etc(const char *hostname, const char *address)
 
 static void enter_rootfs(const char *rootfs, bool plain_chroot)
 {
-    /* pivot_root needs a mount point: bind the directory to itself. From here
-     * on, the working directory is the new root. */
+    /* pivot_root needs a mount point: bind the directory to itself. */
     if (mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL) == -1)
         die("mount", "%s", rootfs);
     if (chdir(rootfs) == -1)
@@ -301,9 +301,9 @@ static void limit_resources(struct container *container)
     }
 }
 
-/* Version 1. "0" in tasks moves the calling thread alone. A PID, or a write to
- * cgroup.procs, moves all threads of a process: the kernel locks out fork and
- * exit for that, and waits for all processors (an RCU grace period). */
+/* Version 1. "0" in tasks moves the calling thread. For any PID there, and in
+ * cgroup.procs, the kernel locks out fork, exec and exit: to get that lock, it
+ * waits for all processors (an RCU grace period). */
 static void join_cgroups(const struct cgroup *c)
 {
     for (; c; c = c->next)

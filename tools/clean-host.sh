@@ -30,7 +30,12 @@ is_survivor() {
     esac
     ! grep -q "/$ours/" "$1/cgroup" || return 0
     index=$(cat "$1/root/sys/class/net/eth0/iflink") || return 1
-    cat /sys/class/net/$bridge/brif/*/../ifindex | grep -qx "$index"
+    port=$(grep -lx "$index" /sys/class/net/$bridge/brif/*/../ifindex) || return 1
+    # The index may be one of another namespace. The port veth6-100 belongs to the
+    # address that ends in .6.100.
+    port=${port%/../ifindex}
+    port=${port##*/veth}
+    grep -q "\.${port%-*}\.${port#*-}\$" "$1/net/fib_trie"
 }
 
 for process in /proc/[0-9]*; do
@@ -41,7 +46,8 @@ for process in /proc/[0-9]*; do
     if [ "${KILL:-}" = 1 ]; then
         kill -s KILL "$pid"
         echo "killed container $pid: $name"
-        while [ -e "$process/exe" ]; do sleep 0.1; done
+        # A zombie (Z) has ended, with all processes of its namespace.
+        while grep -qs '^State:.[^ZX]' "$process/status"; do sleep 0.1; done
     else
         echo "container $pid survived its parent: $name"
         echo "  hint: make clean-host KILL=1 kills it"
@@ -62,12 +68,18 @@ for mount in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do
 done
 
 # Run a container once: its start replaces a stale bridge, and its end removes
-# the bridge. It needs no root file system of its own.
+# the bridge. Its root is an empty directory and its COMMAND a directory there,
+# which ends with status 126 (cannot be executed).
 has_bridge() {
     grep -q "^ *$bridge:" /proc/net/dev
 }
 there=$(has_bridge && echo yes || echo no)
-"$1" --quiet --chroot --rootfs / true
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+message=$("$1" --quiet --chroot --rootfs "$root" /proc 2>&1) || [ $? -eq 126 ] || {
+    echo "$message" >&2
+    exit 1
+}
 if [ "$there" = yes ] && ! has_bridge; then
     echo "removed the bridge $bridge and its rules"
     undone=1

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +53,15 @@ void directory_gives_126(void **state)
     (void)state;
     assert_not_run(run_quiet("/tmp"), 126, "exec /tmp: Permission denied",
                    "it is a directory");
+}
+
+void name_that_is_too_long_gives_126(void **state)
+{
+    char name[302] = "/";
+
+    (void)state;
+    memset(name + 1, 'a', 300);
+    assert_not_run(run_quiet(name), 126, ": File name too long", NULL);
 }
 
 void program_of_another_architecture_gives_126(void **state)

@@ -29,17 +29,17 @@
         TEST(the_pid_inside_is_1_from_stage_3_on),              \
         TEST(the_mount_points_are_the_hosts_before_stage_2)
 
-#define COMMAND_TESTS(TEST)                                        \
-    TEST(missing_command_gives_127), TEST(missing_path_gives_127), \
-        TEST(empty_command_gives_127),                             \
-        TEST(file_that_is_not_executable_gives_126),               \
-        TEST(directory_gives_126),                                 \
-        TEST(program_of_another_architecture_gives_126),           \
-        TEST(missing_interpreter_gives_126),                       \
-        TEST(interpreter_that_cannot_be_executed_gives_126),       \
-        TEST(noexec_mount_gives_126),                              \
-        TEST(text_without_interpreter_gives_126),                  \
-        TEST(path_with_spaces_is_executed),                        \
+#define COMMAND_TESTS(TEST)                                               \
+    TEST(missing_command_gives_127), TEST(missing_path_gives_127),        \
+        TEST(empty_command_gives_127),                                    \
+        TEST(file_that_is_not_executable_gives_126),                      \
+        TEST(directory_gives_126), TEST(name_that_is_too_long_gives_126), \
+        TEST(program_of_another_architecture_gives_126),                  \
+        TEST(missing_interpreter_gives_126),                              \
+        TEST(interpreter_that_cannot_be_executed_gives_126),              \
+        TEST(noexec_mount_gives_126),                                     \
+        TEST(text_without_interpreter_gives_126),                         \
+        TEST(path_with_spaces_is_executed),                               \
         TEST(all_of_1000_arguments_arrive), TEST(argument_of_100_kb_arrives)
 
 #define OPTION_TESTS(TEST)                                                   \

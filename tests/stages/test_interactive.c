@@ -90,7 +90,7 @@ static void expect_after_flood(const char *text)
             t->used = kept;
         }
         poll(NULL, 0, 1);
-        ssize_t n = read(t->master, t->text + t->used, 512);
+        ssize_t n = read(t->master, t->text + t->used, 100);
         if (n <= 0 || why_stopped())
             fail_msg("'%s' does not come", text);
         t->used += (size_t)n;
@@ -522,6 +522,14 @@ static void all_output_comes_before_the_end(void **state)
     expect("\r\n500\r\nthe last\r\nstatus is 0\r\n");
 }
 
+static void all_output_arrives_on_a_slow_terminal(void **state)
+{
+    (void)state;
+    on_terminal("sh", "-c", "seq 8000; echo the last");
+    poll(NULL, 0, 300); /* until all buffers are full */
+    expect_after_flood("\r\n8000\r\nthe last\r\nstatus is 0\r\n");
+}
+
 /* Without a PID namespace, that process survives COMMAND. */
 static void
 a_process_that_prints_for_ever_does_not_keep_the_terminal(void **state)
@@ -733,6 +741,7 @@ int main(int argc, char *argv[])
         INTERACTIVE(terminal_modes_come_back_after_sighup),
         INTERACTIVE(messages_end_lines_while_the_terminal_is_raw),
         INTERACTIVE(all_output_comes_before_the_end),
+        INTERACTIVE(all_output_arrives_on_a_slow_terminal),
         INTERACTIVE(a_process_that_prints_for_ever_does_not_keep_the_terminal),
         INTERACTIVE(without_a_descriptor_for_the_terminal_nothing_runs),
     };

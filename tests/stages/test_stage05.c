@@ -373,7 +373,8 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
 
 /* Standard input stays open: no path through it may be the first directory of
  * COMMAND. */
-static void workdir_through_standard_input_fails(void **state)
+/* A link in a root that somebody else made, or --workdir, could lead to it. */
+static void a_directory_as_standard_input_is_refused(void **state)
 {
     (void)state;
     char *root = copy_root("root");
@@ -383,15 +384,14 @@ static void workdir_through_standard_input_fails(void **state)
     for (size_t i = 0; i < COUNT(directories); i++)
         for (size_t j = 0; j < COUNT(kinds); j++) {
             char *script =
-                format("exec '%s' -q %s --rootfs '%s' -w "
-                       "/proc/self/fd/0 echo run <'%s'",
+                format("exec '%s' -q %s --rootfs '%s' echo run <'%s'",
                        stage_program(), kinds[j], root, directories[i]);
             struct result result = run_program(NULL, WORDS("sh", "-c", script));
             assert_status(result, 125);
             assert_text(result.out, "");
             assert_message(result,
-                           "the working directory is outside the container",
-                           "--workdir");
+                           "standard input, output or error is a directory",
+                           "</dev/null");
         }
 }
 
@@ -1109,6 +1109,23 @@ static void a_target_that_is_a_link_is_followed_inside(void **state)
     assert_text(result.out, "here\n");
 }
 
+/* Each level takes some of the stack that the stage gives to clone(2). */
+static void
+a_target_below_very_many_missing_directories_is_refused(void **state)
+{
+    char target[4001] = "";
+
+    (void)state;
+    for (int i = 0; i < 4000; i += 2)
+        memcpy(target + i, "/d", 3);
+    struct result result =
+        run_quiet("--rootfs", copy_root("root"), "-v",
+                  format("%s:%s", fresh_directory("volume"), target), "true");
+    assert_status(result, 125);
+    assert_message(result, "more than 256 directories are missing",
+                   "make the directories");
+}
+
 /* As is /var/run where /run is empty. Nothing is made outside. */
 static void a_target_that_is_a_dangling_link_is_made_inside(void **state)
 {
@@ -1526,7 +1543,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_same_escape_fails_after_pivot_root),
     cmocka_unit_test(command_inherits_descriptors_0_1_2_only),
     cmocka_unit_test(workdir_through_a_descriptor_of_the_host_fails),
-    cmocka_unit_test(workdir_through_standard_input_fails),
+    cmocka_unit_test(a_directory_as_standard_input_is_refused),
     cmocka_unit_test(a_workdir_below_proc_may_be_in_the_container),
     cmocka_unit_test(dev_has_the_standard_entries_and_no_other),
     cmocka_unit_test(device_nodes_are_right_whatever_the_umask),
@@ -1565,6 +1582,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_read_only_volume_cannot_be_written),
     cmocka_unit_test(a_missing_target_is_created),
     cmocka_unit_test(a_target_that_is_a_link_is_followed_inside),
+    cmocka_unit_test(a_target_below_very_many_missing_directories_is_refused),
     cmocka_unit_test(a_target_that_is_a_dangling_link_is_made_inside),
     cmocka_unit_test(a_directory_on_a_file_has_its_message),
     cmocka_unit_test(a_bad_volume_is_refused),

@@ -672,6 +672,32 @@ static void an_nft_that_reads_nothing_is_only_a_warning(void **state)
     assert_host_unchanged(before);
 }
 
+static void put_first_in_path(void *directory)
+{
+    setenv("PATH", format("%s:%s", (char *)directory, getenv("PATH")), 1);
+}
+
+static void an_nft_that_is_killed_at_the_end_is_reported(void **state)
+{
+    (void)state;
+    char *before = host_state(), *directory = fresh_directory("bin");
+    char *nft = on_host("PATH=$PATH:/usr/sbin command -v nft");
+    create(format("%s/nft", directory),
+           format("#!/bin/sh\nrules=$(cat)\ncase $rules in flush*) kill -KILL "
+                  "$$ ;; esac\nprintf '%%s\\n' \"$rules\" | %.*s -f -\n",
+                  (int)strcspn(nft, "\n"), nft),
+           0755);
+    struct result result =
+        run_prepared(NULL, WORDS(stage_program(), "-q", "true"),
+                     put_first_in_path, directory);
+
+    assert_status(result, 0);
+    assert_contains(result.err, "cannot remove table ip " OURS);
+    on_host(format("rm -r %s", directory));
+    assert_status(run_quiet("true"), 0);
+    assert_host_unchanged(before);
+}
+
 /* What nft lists is then longer than a pipe holds. */
 static void a_host_with_many_chains_is_no_obstacle(void **state)
 {
@@ -1127,6 +1153,43 @@ static void clean_host_knows_a_program_that_was_built_again(void **state)
     assert_host_unchanged(before);
 }
 
+/* Its own root does not lack what the host's may lack. */
+static void clean_host_makes_no_file_on_the_host(void **state)
+{
+    (void)state;
+    char *busybox = built("private/rootfs/bin/busybox");
+
+    assert_text(on_host(format("unshare --mount --propagation private sh -c "
+                               "'%1$s mount -t tmpfs tmpfs /etc; %1$s umount "
+                               "-l /sys; %1$s mount -t sysfs sysfs /sys; "
+                               "%2$s %3$s; ls -A /etc'",
+                               busybox, built("../tools/clean-host.sh"),
+                               stage_program())),
+                "nothing to undo\n");
+}
+
+/* The index of the other end of its eth0 is one of another namespace, and by
+ * chance that of a port of the bridge. */
+static void clean_host_takes_no_other_container_for_a_survivor(void **state)
+{
+    (void)state;
+    struct live live = start(READY("read line"));
+    char *index = on_host("ip -o link show master " BRIDGE " | cut -d: -f1");
+    char *pid = on_host(format(
+        "exec 3>&1 >/dev/null; unshare --net sleep 1000 & O=$!; unshare --net "
+        "--pid --mount --fork --kill-child sh -c '%2$s umount -l /sys; %2$s "
+        "mount -t sysfs sysfs /sys; exec sleep 1000' & U=$!; "
+        "until C=$(cat /proc/$U/task/$U/children) && nsenter -t $O -n ip link "
+        "add other index %1$d type veth peer name eth0 netns $C; "
+        "do sleep .1; done; echo $U >&3",
+        atoi(index), built("private/rootfs/bin/busybox")));
+    pid_t parent = atoi(pid);
+
+    wait_until(runs_sleep, &parent, "the other container sleeps");
+    assert_text(clean_host(""), "nothing to undo\n");
+    assert_status(end(&live), 0);
+}
+
 static void clean_host_ends_a_survivor_only_when_told_to(void **state)
 {
     (void)state;
@@ -1562,6 +1625,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_outside_answers_a_ping),
     cmocka_unit_test(without_nft_the_host_is_reached_and_a_hint_given),
     cmocka_unit_test(nft_is_found_without_sbin_in_path),
+    cmocka_unit_test(an_nft_that_is_killed_at_the_end_is_reported),
     cmocka_unit_test(an_nft_that_reads_nothing_is_only_a_warning),
     cmocka_unit_test(a_host_with_many_chains_is_no_obstacle),
     cmocka_unit_test(a_forward_policy_of_drop_is_reported_and_opened),
@@ -1594,6 +1658,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_container_that_survives_its_parent_keeps_its_network),
     cmocka_unit_test(a_failure_in_the_containers_network_undoes_the_hosts),
     cmocka_unit_test(clean_host_knows_a_program_that_was_built_again),
+    cmocka_unit_test(clean_host_makes_no_file_on_the_host),
+    cmocka_unit_test(clean_host_takes_no_other_container_for_a_survivor),
     cmocka_unit_test(clean_host_ends_a_survivor_only_when_told_to),
     cmocka_unit_test(an_address_is_not_given_away_while_its_link_is_there),
     cmocka_unit_test(a_namespace_that_outlives_its_container_is_unplugged),
