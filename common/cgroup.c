@@ -62,14 +62,14 @@ static struct cgroup *read_hierarchy(char *line)
 }
 
 /* Takes M as C's mount if M mounts that hierarchy. A hierarchy can be mounted
- * twice (Cilium mounts cgroup2 in /run): prefer the one in /sys/fs/cgroup, then
- * the first. */
+ * twice (Cilium mounts cgroup2 in /run): prefer one in /sys/fs/cgroup, the last
+ * of several, then the first. */
 static void take_mount(struct cgroup *c, const struct mntent *m)
 {
     bool v1 = c->version == 1;
 
     if (strcmp(m->mnt_type, v1 ? "cgroup" : "cgroup2") != 0 ||
-        (v1 && !hasmntopt(m, c->controllers)) ||
+        (v1 && !has_word(m->mnt_opts, c->controllers)) ||
         (c->mount &&
          strncmp(m->mnt_dir, USUAL_PLACE, strlen(USUAL_PLACE)) != 0))
         return;

@@ -4,8 +4,8 @@
  * error, with the process that made the call and its PID as it sees it. The
  * lines stand under the name of the stage's function that made the call:
  *
- *   [container 1] mount_proc
- *   [container 1]   mount("proc", "/proc", "proc", MS_NOSUID|..., NULL) = 0
+ *   [container 812] mount_tmp
+ *   [container 812]   mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID|..., ...) = 0
  *
  * Each line has the form of strace(1), so that both can be compared. A stage
  * contains no code for the narration and works without it. The Makefile adds

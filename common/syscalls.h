@@ -17,6 +17,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+/* The number of elements of ARRAY. */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 /* The arguments of mount(2), as the rows of a table. */
 struct mount_row {
     const char *source, *target, *type;

@@ -3,10 +3,11 @@
 #
 # Begins lab N: labs/lab.sh N [FILE]
 #
-# Writes FILE, by default lab/stageNN.c: the program of the stage before, with the task as a comment
-# and the stage's number changed. Never overwrites. SEED=WORD (a student's name)
-# puts a mark of WORD into the names of some functions, so that a teacher sees
-# whose copy was handed in: it is the column "seed" of make grades.
+# Writes FILE, by default lab/stageNN.c: the program of the stage before, with the
+# task as a comment and the stage's number changed. Never overwrites. SEED=WORD (a
+# student's name) puts a mark of WORD into the names of some functions, so that a
+# teacher sees whose copy was handed in: it is the column "seed" of make grades.
+# Not for lab 1, which begins with no functions.
 set -eu
 cd "$(dirname "$0")/.."
 number=$1
@@ -24,6 +25,10 @@ source=$(echo "$before"-*/"$before.c")
 [ -f "$source" ] || source=lab/$before.c
 if [ ! -f "$source" ]; then
     echo "lab $number starts from stage $((number - 1)), which is not here" >&2
+    exit 1
+fi
+if [ "$number" -eq 1 ] && [ -n "${SEED:-}" ]; then
+    echo "lab 1 takes no SEED: the file that it begins with has no function of its own" >&2
     exit 1
 fi
 mark=

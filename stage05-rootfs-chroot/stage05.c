@@ -32,7 +32,7 @@
 #define STACK_SIZE (256UL * 1024)
 #define SECURE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-static const struct mount_row mounts[4] = {
+static const struct mount_row mounts[] = {
     {"sysfs", "/sys", "sysfs", SECURE | MS_RDONLY, NULL},
     {"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"},
     {"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
@@ -47,11 +47,11 @@ static const char masked_paths[] =
     "/sys/devices/system/cpu/cpu*/thermal_throttle "
     "/sys/devices/virtual/powercap /sys/firmware";
 
-static const struct device_row devices[6] = {
+static const struct device_row nodes[] = {
     {"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
     {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
 };
-static const char *const device_links[6][2] = {
+static const char *const device_links[][2] = {
     {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
     {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
     {"/dev/ptmx", "pts/ptmx"},          {"/dev/console", "pts/0"},
@@ -224,7 +224,7 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
 
 static void mount_system(void)
 {
-    for (const struct mount_row *m = mounts; m < mounts + 4; m++) {
+    for (const struct mount_row *m = mounts; m < mounts + COUNT(mounts); m++) {
         make_mount_point(m->target, true);
         if (mount(m->source, m->target, m->type, m->flags, m->data) == -1)
             die("mount", "%s", m->target);
@@ -235,10 +235,10 @@ static void mount_system(void)
 
 static void make_devices(void)
 {
-    for (const struct device_row *d = devices; d < devices + 6; d++)
+    for (const struct device_row *d = nodes; d < nodes + COUNT(nodes); d++)
         if (mknod(d->path, S_IFCHR | 0666, makedev(d->major, d->minor)) == -1)
             die("mknod", "%s", d->path);
-    for (int i = 0; i < 6; i++)
+    for (size_t i = 0; i < COUNT(device_links); i++)
         if (symlink(device_links[i][1], device_links[i][0]) == -1)
             die("symlink", "%s", device_links[i][0]);
 }
