@@ -165,34 +165,6 @@ static void allow_forwarding(void)
     close(open_forwarding_file(O_CREAT));
 }
 
-static void enable_link(unsigned int index, uint32_t address, void *data)
-{
-    char link[IF_NAMESIZE];
-    const int *fd = data;
-
-    if (address >> 24 == 127 || !if_indextoname(index, link))
-        return;
-    char *name = xasprintf("net/ipv4/conf/%s/forwarding", link);
-    if (read_sysctl(name) == 0) {
-        /* Record the link first: this process can be killed at any time. */
-        if (dprintf(*fd, "%s\n", link) < 0)
-            die("write", "%s", RUN_DIRECTORY);
-        write_sysctl(name, 1);
-    }
-    free(name);
-}
-
-void enable_forwarding(void)
-{
-    int fd = open_forwarding_file(0);
-
-    if (fd == -1)
-        return;
-    if (read_sysctl("net/ipv4/ip_forward") == 0)
-        for_each_address(enable_link, &fd);
-    close(fd);
-}
-
 void restore_forwarding(void)
 {
     char *path = forwarding_file(), *text = read_file(path), *next;
@@ -338,6 +310,84 @@ static void report_chains(char *rules, const char *bridge)
             snprintf(chain.last, sizeof(chain.last), "%s", line);
         }
     }
+}
+
+/* The links to switch on, and what nft(8) is told of them. */
+struct opening {
+    const char *bridge;
+    char *links;  /* their names, each between two spaces */
+    char *script; /* adds all but the bridge to the set "opened" */
+};
+
+static char *append(char *text, const char *more)
+{
+    char *all = xasprintf("%s%s", text, more);
+
+    free(text);
+    return all;
+}
+
+static void list_link(unsigned int index, uint32_t address, void *data)
+{
+    char link[IF_NAMESIZE];
+    struct opening *o = data;
+
+    if (address >> 24 == 127 || !if_indextoname(index, link))
+        return;
+    char *file = xasprintf("net/ipv4/conf/%s/forwarding", link);
+    char *word = xasprintf(" %s ", link);
+    char *line =
+        xasprintf("add element ip %s opened { \"%s\" }\n", own_table, link);
+    /* A link can have several addresses. */
+    if (read_sysctl(file) == 0 && !strstr(o->links, word)) {
+        o->links = append(o->links, word + 1);
+        if (strcmp(link, o->bridge) != 0)
+            o->script = append(o->script, line);
+    }
+    free(line);
+    free(word);
+    free(file);
+}
+
+/* No connection to another link than the bridge may begin on these links: this
+ * host was no router for their neighbours before. */
+static bool close_links(const char *script)
+{
+    int status;
+    char *output = run_nft(script, &status);
+    bool done = succeeded(status);
+
+    if (done)
+        narrate_note(
+            "links that were off forward to the bridge alone: nft -f -");
+    else
+        warn("no forwarding: nft: %s", output);
+    free(output);
+    return done;
+}
+
+void enable_forwarding(const char *bridge)
+{
+    int fd = open_forwarding_file(0);
+    struct opening o = {bridge, xstrdup(" "), xstrdup("")};
+    char *next;
+
+    if (fd != -1 && read_sysctl("net/ipv4/ip_forward") == 0)
+        for_each_address(list_link, &o);
+    bool closed = !*o.script || close_links(o.script);
+    for (char *link = strtok_r(o.links, " ", &next); link && closed;
+         link = strtok_r(NULL, " ", &next)) {
+        char *file = xasprintf("net/ipv4/conf/%s/forwarding", link);
+        /* Record the link first: this process can be killed at any time. */
+        if (dprintf(fd, "%s\n", link) < 0)
+            die("write", "%s", RUN_DIRECTORY);
+        write_sysctl(file, 1);
+        free(file);
+    }
+    free(o.links);
+    free(o.script);
+    if (fd != -1)
+        close(fd);
 }
 
 /* Lists the rules of each table that has a chain of the forward hook, and

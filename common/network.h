@@ -59,9 +59,10 @@ void load_nft_rules(const char *bridge, const char *rules, ...)
 
 /* Enables IPv4 forwarding, if load_nft_rules() succeeded. Where the host does
  * not forward (net.ipv4.ip_forward is 0), switches it on for each link that has
- * an address and does not forward by itself, and records the link in a file.
- * Dies on failure. See ip-sysctl in the kernel's documentation. */
-void enable_forwarding(void);
+ * an address and does not forward by itself, adds the link (but BRIDGE) to
+ * the set "opened" of the rules, and records it in a file. Warns if nft fails,
+ * and dies on other failures. See ip-sysctl in the kernel's documentation. */
+void enable_forwarding(const char *bridge);
 
 /* Switches forwarding off again for the recorded links, unless ip_forward is 1
  * by now: somebody else needs forwarding then. Dies on failure. */

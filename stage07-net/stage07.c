@@ -74,13 +74,13 @@ static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
                                       NULL};
 /* Packets that leave get the host's address. Only answers come in. */
 static const char nat_rules[] =
-    "table ip mini-container {\n"
-    "  chain " BRIDGE "-nat {\n"
-    "    type nat hook postrouting priority srcnat;\n"
+    "table ip mini-container {\n  set opened { type ifname; }\n"
+    "  chain " BRIDGE "-nat {\n    type nat hook postrouting priority srcnat;\n"
     "    ip saddr %s/%d oifname != " BRIDGE " masquerade\n"
     "  }\n  chain " BRIDGE "-forward {\n"
     "    type filter hook forward priority filter;\n"
     "    oifname " BRIDGE " iifname != " BRIDGE " ct state new,invalid drop\n"
+    "    iifname @opened oifname != " BRIDGE " ct state new,invalid drop\n"
     "  }\n}\n";
 
 static struct network network;
@@ -374,7 +374,7 @@ static void join_network(void)
     at_exit(leave_network);
     if (network.state != BRIDGE_USED)
         make_bridge();
-    enable_forwarding();
+    enable_forwarding(BRIDGE);
     choose_address(&network, PREFIX);
 }
 

@@ -577,11 +577,11 @@ static void containers_met_at_the_gateway_keep_their_addresses(void **state)
 }
 
 /* A virtual machine, say, or another network that the host routes. */
-static void others_behind_the_host_keep_their_addresses(void **state)
+/* Returns a process in the network namespace of a neighbour, 203.0.113.2 on the
+ * link vm0, with a route to OUTSIDE's namespace by way of the host. */
+static pid_t make_neighbour(pid_t outside)
 {
-    (void)state;
-    pid_t outside = make_outside(), neighbour = make_namespace();
-    int port;
+    pid_t neighbour = make_namespace();
 
     on_host(format(
         "set -e; ip link add vm0 type veth peer eth0 netns %1$d;"
@@ -592,14 +592,44 @@ static void others_behind_the_host_keep_their_addresses(void **state)
         "nsenter --net=/proc/%2$d/ns/net ip route add 203.0.113.0/24 "
         "via " HOST_OUTSIDE,
         neighbour, outside));
+    return neighbour;
+}
+
+static struct result fetch_by_way_of_the_host(pid_t neighbour, int port)
+{
+    return run_program(
+        NULL, WORDS("nsenter", format("--net=/proc/%d/ns/net", neighbour),
+                    "timeout", "2", built("private/rootfs/bin/busybox"), "wget",
+                    "-q", "-O", "-", format("http://" OUTSIDE ":%d/", port)));
+}
+
+/* The host forwards for a virtual machine on vm0, by a setting of its own. */
+static void others_behind_the_host_keep_their_addresses(void **state)
+{
+    (void)state;
+    pid_t outside = make_outside(), neighbour = make_neighbour(outside);
+    int port;
+
+    on_host("echo 1 >/proc/sys/net/ipv4/conf/vm0/forwarding");
     struct live live = start(READY("read line"));
     struct child server = start_server(outside, OUTSIDE, &port);
-    assert_text(
-        on_host(format("nsenter --net=/proc/%d/ns/net '%s' wget -q -O "
-                       "- http://" OUTSIDE ":%d/",
-                       neighbour, built("private/rootfs/bin/busybox"), port)),
-        "hello\n");
+    assert_text(fetch_by_way_of_the_host(neighbour, port).out, "hello\n");
     assert_text(client_of(&server), "203.0.113.2");
+    assert_status(end(&live), 0);
+}
+
+/* The stage has switched forwarding on for vm0. */
+static void the_host_becomes_no_router_for_its_neighbours(void **state)
+{
+    (void)state;
+    pid_t outside = make_outside(), neighbour = make_neighbour(outside);
+    int port;
+
+    struct live live = start(READY("read line"));
+    assert_text(contents("/proc/sys/net/ipv4/conf/vm0/forwarding"), "1\n");
+    struct child server = start_server(outside, OUTSIDE, &port);
+    assert_status(fetch_by_way_of_the_host(neighbour, port), 124);
+    kill(server.pid, SIGKILL);
     assert_status(end(&live), 0);
 }
 
@@ -1622,6 +1652,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_masquerade_rule_is_what_hides_the_container),
     cmocka_unit_test(containers_met_at_the_gateway_keep_their_addresses),
     cmocka_unit_test(others_behind_the_host_keep_their_addresses),
+    cmocka_unit_test(the_host_becomes_no_router_for_its_neighbours),
     cmocka_unit_test(the_outside_answers_a_ping),
     cmocka_unit_test(without_nft_the_host_is_reached_and_a_hint_given),
     cmocka_unit_test(nft_is_found_without_sbin_in_path),
