@@ -1252,12 +1252,14 @@ static void in_version_2_a_limit_on_cgroups_ends_the_start(void **state)
         assert_int_equal(h->version, 1);
         return;
     }
-    assert_return_code(mkdir(ours, 0755), errno);
-    create(format("%s/cgroup.max.descendants", ours), "0", 0644);
+    struct live live = start("--pids-limit", "20", READY("read line"));
+    create(format("%s/cgroup.max.descendants", ours), "1", 0644);
     struct result result = run_quiet("--pids-limit", "20", "true");
     assert_status(result, 125);
     assert_message(result, ": Resource temporarily unavailable",
                    "cgroup.max.descendants");
+    assert_int_equal(write(live.in, "\n", 1), 1);
+    assert_status(finish(&live), 0);
     assert_is_gone(ours);
 }
 
