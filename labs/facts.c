@@ -1298,18 +1298,21 @@ static void tell_own_network(pid_t pid)
 
 static void tell_rules(const char *text)
 {
-    char *rule = strstr(text, "masquerade"), *states = strstr(text, "ct state");
+    const char *rule = strstr(text, "masquerade");
+    /* The line about what goes to the bridge. */
+    const char *in = strstr(text, "oifname \"" BRIDGE "\"");
+    while (in && in > text && in[-1] != '\n')
+        in--;
+    char *line =
+        in ? format("%.*s", (int)strcspn(in, "\n"), in) : format("%s", "");
+    bool states = strstr(line, "ct state"), drops = strstr(line, " drop");
 
     fact("nat", !rule                                   ? "none"
                 : strstr(text, "saddr != 10.77.0.0/20") ? "others"
                 : strstr(text, "oifname != \"" BRIDGE "\" masquerade")
                     ? "outside"
                     : "all");
-    fact("inward", states && memmem(states, strcspn(states, "\n"), " drop", 5)
-                       ? "answers"
-                   : states                ? "all"
-                   : strstr(text, " drop") ? "none"
-                                           : "all");
+    fact("inward", !drops ? "all" : states ? "answers" : "none");
 }
 
 /* The host's side, while a container runs. */
