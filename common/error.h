@@ -29,7 +29,7 @@ extern const char *line_end;
  * exits with it, even if cleaning up fails. */
 extern int command_status;
 
-/* Whether SIGKILL killed COMMAND and the parent did not send it. */
+/* True if SIGKILL killed COMMAND and did not come from the parent. */
 extern bool killed_by_others;
 
 /* Functions that die() and fail() call, NULL for none. Other files register

@@ -354,15 +354,16 @@ static void list_link(unsigned int index, uint32_t address, void *data)
 static bool close_links(const char *script)
 {
     int status;
-    char *output = run_nft(script, &status);
+    char *output = run_nft(script, &status), *error = nft_error(output);
     bool done = succeeded(status);
 
     if (done)
         narrate_note(
             "links that were off forward to the bridge alone: nft -f -");
     else
-        warn("no forwarding: nft: %s", output);
+        warn("no forwarding: nft: %s", error ? error : output);
     free(output);
+    free(error);
     return done;
 }
 

@@ -1299,12 +1299,11 @@ static void tell_own_network(pid_t pid)
 static void tell_rules(const char *text)
 {
     const char *rule = strstr(text, "masquerade");
-    /* The line about what goes to the bridge. */
+    /* Look at the rule for packets to the bridge alone. */
     const char *in = strstr(text, "oifname \"" BRIDGE "\"");
     while (in && in > text && in[-1] != '\n')
         in--;
-    char *line =
-        in ? format("%.*s", (int)strcspn(in, "\n"), in) : format("%s", "");
+    char *line = format("%.*s", in ? (int)strcspn(in, "\n") : 0, in ? in : "");
     bool states = strstr(line, "ct state"), drops = strstr(line, " drop");
 
     fact("nat", !rule                                   ? "none"

@@ -1198,8 +1198,8 @@ static void clean_host_makes_no_file_on_the_host(void **state)
                 "nothing to undo\n");
 }
 
-/* The index of the other end of its eth0 is one of another namespace, and by
- * chance that of a port of the bridge. */
+/* The other end of its eth0 is in another namespace. Its index there is by
+ * chance the index of a port of the bridge here. */
 static void clean_host_takes_no_other_container_for_a_survivor(void **state)
 {
     (void)state;

@@ -20,7 +20,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" -eq 0 ] || { echo "lessons: needs root" >&2; exit 1; }
-[ $# -gt 0 ] || set -- stage*/README.md stage*/ANSWERS.md
+[ $# -gt 0 ] || set -- README.md stage*/README.md stage*/ANSWERS.md
 if [ -z "${LESSONS_APART:-}" ]; then
     LESSONS_APART=1 exec unshare --mount --uts --ipc --net "$0" "$@"
 fi

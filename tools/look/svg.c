@@ -15,7 +15,7 @@
 
 enum { WIDTH = 84, HEIGHT = 34, GAP = 6, LABEL = 150, TOP = 58, BOTTOM = 28 };
 
-/* What each kind of namespace_names holds. */
+/* The second line above each column: the contents of that kind. */
 static const char *const contents[NAMESPACES] = {
     "mounts",  "processes",  "hostname", "queues",
     "cgroups", "interfaces", "users",    "clocks"};
