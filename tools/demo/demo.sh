@@ -120,13 +120,28 @@ printed_in() {
         sed -e '/^\[sudo\] /d' -e '$ { /^$/d }'
 }
 
-# Prints the PID of the newest container in which COMMAND runs.
+# Succeeds if process $1 descends from the shell of one of the panes.
+is_ours() {
+    local pid=$1 shells
+    shells=" $(tmux list-panes -s -F '#{pane_pid}' | tr '\n' ' ')"
+    while [ "${pid:-0}" -gt 1 ]; do
+        [[ $shells != *" $pid "* ]] || return 0
+        pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
+    done
+    return 1
+}
+
+# Prints the PID of the newest container of these panes in which COMMAND runs.
 newest_container() {
     ${sudo}build/look | awk '
         /PID here  command$/ { first = 1; next }
-        first && $3 !~ /(run|stage0.|setpriv)$/ && $4 != "-c" && $2 > pid { pid = $2 }
-        { first = 0 }
-        END { print pid }'
+        first && $3 !~ /(run|stage0.|setpriv)$/ && $4 != "-c" { print $2 }
+        { first = 0 }' | sort -rn | while read -r pid; do
+        if is_ours "$pid"; then
+            echo "$pid"
+            break
+        fi
+    done
 }
 
 # --- one step -------------------------------------------------------------------
