@@ -5,9 +5,9 @@
 #
 # For each lab: the stage's own program gets all points and no hint fires on it; an
 # empty program gets none; the program that the lab starts from gets those of
-# "build" and "kept"; each mutant of the stage (tests/mutants) loses the requirement
-# that has its test or a hint for it, what needs that is not run, and nothing else is lost
-# (but a mutant that starts no COMMAND at all may lose everything); each hint fires
+# "build" and "kept" (lab 1: none); each mutant of the stage (tests/mutants) loses the requirement
+# that has its test or a hint for it. Requirements that need that one are not run. No
+# other is lost (but a mutant that starts no COMMAND at all may lose everything); each hint fires
 # on the mutants that it names. For lab 3, the programs of labs/wrong get what their
 # first line says, and the hint that it names fires. Those in C, which want to do
 # harm, are graded in the machine, all others on the host, as root.

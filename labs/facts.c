@@ -1001,7 +1001,9 @@ static void tell_terminals(pid_t pid)
             "other");
 }
 
-/* FLAG: what all mounts on these paths have, of those that the host has. */
+/* For those of PATHS that the host has: "all" if each is covered by a mount
+ * with FLAG, "writable" if each is covered but not all have FLAG, "some" or
+ * "none". */
 static const char *kind_of_cover(const char *mounts, const char *paths,
                                  const char *flag)
 {
@@ -1490,8 +1492,8 @@ static void tell_more(void)
     tell_orphan();
 }
 
-/* With /dev/mqueue if it can be missing and is: a program that fails without it
- * fails here. */
+/* If the host lacks /dev/mqueue, start once without it and, if COMMAND ran,
+ * again with it. A program that fails without it fails in the first start. */
 static struct look start_first(char *const words[])
 {
     struct look look = start_look(words, NULL, NULL);

@@ -6,8 +6,7 @@
 # FILE is lab/stageNN.c unless given. Writes the grade to JSON (build/gradeN.json)
 # after each requirement, and prints the sheet. TEST=ID tries that requirement
 # alone, whatever it needs, and gives no points (build/gradeN-ID.json).
-# MISSING=SENTENCE says why there is no FILE, where make grades knows more. Only FILE is
-# the submission's: the tests, common/ and the grader come from a clean copy of this
+# make grades sets MISSING=SENTENCE: why there is no FILE. Only FILE is the submission's: the tests, common/ and the grader come from a clean copy of this
 # tree, build/grade/N.
 #
 # The tests run in the machine of make vm, which sees that copy and FILE and
@@ -49,7 +48,7 @@ make_directory() {
         exec 8>&-
 }
 make_directory 2>/dev/null ||
-    broken "cannot write to $PWD/build/grade" "is the disk full, or does it belong to another user?"
+    broken "cannot write to $PWD/build/grade" "is the disk full, or does the directory belong to another user?"
 # shellcheck disable=SC2317 # the trap calls it
 leave() {
     [ -z "${running:-}" ] || kill "$running" 2>/dev/null
@@ -168,8 +167,8 @@ judge() {
     fi
 }
 
-# collect: the events, from what the judge printed. Each result is written down. In
-# a file, the submission could change them.
+# collect: reads the judge's events from a pipe and writes the JSON after each result.
+# The submission could change events in a file.
 collect() {
     local nonce line events="" count
     count=$(jq '.requirements | length' "$work/lab")
@@ -197,7 +196,7 @@ base=$(jq -n --arg file "${file##*/}" --arg where $where --arg note "${notes[*]:
 progress=
 [ ! -t 2 ] || [ -n "${QUIET:-}" ] || progress=yes
 [ -z "$progress" ] || [ $where = host ] ||
-    printf 'starting the machine; without KVM a grade takes a minute' >&2
+    printf 'starting the machine; without KVM a grade takes up to two minutes' >&2
 mkfifo "$work/pipe"
 judge >"$work/pipe" 2>"$work/errors" </dev/null &
 running=$!

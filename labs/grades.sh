@@ -6,11 +6,11 @@
 # An entry of DIR is stageNN.c's text in a file NAME.c or NAME/stageNN.c, where NAME
 # is the student. Writes to DIR-grades: NAME.json and the sheet NAME.txt for each,
 # grades.csv, and sheets.md with all sheets. Begins where it was stopped: a file that
-# has a score is graded again only if it has changed, or the lab or the grader has.
+# has a score is graded again only if it, the lab, the grader or HOST has changed.
 #
 # JOBS at a time (as many as there are processors), by GNU parallel.
 # SSHLOGINFILE=FILE: on the machines of that file too (see parallel(1)), which have
-# this tree at the same path, with make setup grades done. HOST=1: as for one.
+# this tree at the same path, with make setup grades done. HOST=1: as in labs/grade.sh.
 set -u
 cd "$(dirname "$0")/.." || exit 125
 fail() {
@@ -19,7 +19,7 @@ fail() {
 }
 [ -z "${SSHLOGINFILE:-}" ] || command -v rsync >/dev/null ||
     fail "rsync not found" "install rsync, here and on the other machines"
-[ -d "${1:-}" ] || fail "no directory of submissions" "make grades DIR=submissions LAB=3"
+[ -d "${1:-}" ] || fail "DIR=${1:-}: expected a directory of submissions" "make grades DIR=submissions LAB=3"
 [ -n "${LAB:-}" ] || fail "which lab?" "make grades DIR=$1 LAB=3"
 command -v parallel >/dev/null || fail "GNU parallel not found" "make setup grades"
 directory=$(cd "$1" && pwd)

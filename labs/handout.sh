@@ -25,7 +25,7 @@ sed -e "s/@NN@/$two/g; s/@N@/$number/g; s/@TITLE@/$title/g" labs/handout.md >"$t
 # The glossary refers to it.
 echo >>"$tree/README.md"
 sed -n '/^## Before stage 1/,/^## The stages/p' README.md | sed '$d' >>"$tree/README.md"
-# Of the lesson, what comes before the program, and what is to be seen of it.
+# Keep the lesson's beginning and its sections "What is new", "Predict" and "Observe".
 lesson=$(echo "$tree/stage$two"-*/README.md)
 awk '/^## / { on = /What is new|Predict|Observe/; begun = 1 } !begun || on' "$lesson" \
     >"$work/lesson"

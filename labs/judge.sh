@@ -4,7 +4,8 @@
 # Judges one submission: labs/judge.sh N FILE
 #
 # labs/grade.sh runs it as root, in the clean tree of lab N that labs/tree.sh has
-# made, in a machine that nothing but this tree is shown to, or on the host. It
+# made, in a machine that sees this tree, FILE and the system's directories alone,
+# or on the host. It
 # builds FILE, runs the tests of each requirement, and prints a line for each
 # event as soon as it is known:
 #
@@ -90,7 +91,7 @@ build() {
 failed=
 warned=
 begun=$(date +%s.%N)
-# seconds: since the last call.
+# seconds: prints the seconds since $begun.
 seconds() {
     now=$(date +%s.%N)
     echo "$begun $now" | awk '{ printf "%.1f", $2 - $1 }'

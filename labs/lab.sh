@@ -38,7 +38,9 @@ mkdir -p "$(dirname "$to")"
 # In a handout, the file is the only program of the stage.
 run="make stage$number builds this file, sudo ./run runs it"
 if [ -f "$(echo "$stage"-*/"$stage.c")" ]; then
-    run="To run it: cp $to $(echo "$stage"-*/), make stage$number, sudo ./run"
+    run="To run it: cp $to $(echo "$stage"-*/"$stage.c"), make stage$number, sudo ./run"
+    # A marked file is for a student, who has a handout.
+    [ -z "$mark" ] || run="make stage$number builds lab/$stage.c, sudo ./run runs it"
 fi
 {
     jq -Rn --argjson n "$number" -f labs/lab.jq labs/labs.txt | jq -r --arg run "$run" '"/* Lab \(.lab), \(.title). Version \(.version) of the handout.\n *",

@@ -38,7 +38,7 @@ def lines($before): split("\n") | map(select(. != "")) | .[0:12]
      elif .result == "skipped" or $unbuilt then empty
      elif .result == "cannot" then line + "  this machine cannot test it"
      elif .id == "build" then
-         line + "  it does; this counts once something else is right"
+         line + "  it does; not counted yet, " + (.why // "")
      else line, ("not tested, " + (.why // "") | wrapped("      "))
      end),
   (if $unbuilt then "  It was not compiled to a program, so nothing else was tested."

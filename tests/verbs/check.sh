@@ -228,6 +228,12 @@ labs_are_complete() {
             (select(.read == null) | "lab \($lab), \(.id): no place to read"),
             (.hints[] | select(.mutants == [] and (.always | not)) |
                 "lab \($lab): a hint without a mutant: \(.text)")' "$work/lab"
+        # The handout has these sections alone of the lab's own lesson.
+        jq -r '.lab as $lab | .requirements[] | ((.read // "" | split("; ")[0]) // "") as $first
+            | select($first | startswith("stage0\($lab)-"))
+            | $first | scan("\"([^\"]*)\"")[0]
+            | select(test("^(What is new|Predict|Observe)") | not)
+            | "lab \($lab) sends a student to \(.), which the handout lacks"' "$work/lab"
         jq -r '.requirements[].hints[] | select(.always) | .facts | to_entries[]
             | "\(.key)=\(.value)"' "$work/lab" | while read -r fact; do
             grep -qw "fires:$fact" labs/wrong/* ||
@@ -247,7 +253,7 @@ labs_are_complete() {
                     on && $0 == name { found = 1 } END { exit !found }' \
                     tests/mutants/mutants.txt || echo "lab $number: no mutant \"$mutant\""
             done
-    done >"$work/faults"
+    done >"$work/faults" 2>&1
     cat "$work/faults"
     [ ! -s "$work/faults" ]
 }
