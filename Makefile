@@ -38,7 +38,7 @@ SETUP := $(filter setup,$(MAKECMDGOALS))
 # The word to type before ./run.
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo )
 
-# The lines after "#:+" are about what the handout of a lab does not have.
+# The lines after "#:+" are not shown in the handout of a lab.
 .PHONY: help
 help:
 	@sed -n $(if $(wildcard tests/mutants),-e 's/^#:+ \?//p') -e 's/^#: //p' Makefile
@@ -96,7 +96,7 @@ ifneq ($(UNWRITABLE),)
 ifneq ($(filter-out help doctor diff% vm-check,$(or $(MAKECMDGOALS),help)),)
 ifeq ($(filter root:$(BUILD)%,$(UNWRITABLE)),)
 $(error $(lastword $(subst :, ,$(UNWRITABLE))) belongs to another user. Copy \
-    this tree: git clone . ~/containers)
+    this tree: cp -R . ~/containers)
 else
 $(error $(lastword $(subst :, ,$(UNWRITABLE))) belongs to root, because make \
     was run with sudo. Type: sudo make clean)

@@ -62,8 +62,8 @@ static struct cgroup *read_hierarchy(char *line)
 }
 
 /* Takes M as C's mount if M mounts that hierarchy. A hierarchy can be mounted
- * twice (Cilium mounts cgroup2 in /run): prefer one in /sys/fs/cgroup, the last
- * of several, then the first. */
+ * twice (Cilium mounts cgroup2 in /run): prefer the last mount in
+ * /sys/fs/cgroup. If none is there, take the first. */
 static void take_mount(struct cgroup *c, const struct mntent *m)
 {
     bool v1 = c->version == 1;
@@ -295,9 +295,9 @@ static void make_directory(struct cgroup *c)
 
 /* Version 2: the "no internal processes" rule of cgroups(7). In a cgroup that
  * has processes, the kernel refuses to enable memory. It enables pids and cpu,
- * but the cgroup becomes threaded and no process can join a cgroup in it, ours
- * included. So refuse all three. The root, which has no cgroup.type, is exempt.
- */
+ * but the cgroup becomes "domain threaded", and no process can join a cgroup in
+ * it, ours included. So refuse all three. The root, which has no cgroup.type,
+ * is exempt. */
 static void refuse_internal_processes(const char *directory,
                                       const char *controller)
 {
@@ -332,7 +332,7 @@ struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
         fail(EXIT_SETUP,
              "see cat /proc/cgroups and mount -t cgroup,cgroup2; on WSL2, add "
              "kernelCommandLine=cgroup_no_v1=all to .wslconfig",
-             "cgroup controller %s: not mounted on this machine", controller);
+             "cgroup controller %s: no mounted hierarchy has it", controller);
     if (!cgroup || (!controller && all->next))
         return NULL;
     if (!made) {

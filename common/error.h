@@ -37,9 +37,10 @@ extern bool killed_by_others;
 extern void (*before_message)(void);  /* in both processes */
 extern void (*undo_at_failure)(void); /* before exit(3); only in the parent */
 
-/* Calls FUNCTION when the parent exits, as atexit(3) does: the last that was
- * registered first, 8 at most. Unlike there, FUNCTION may call die(): the ones
- * registered before it are still called. Nothing may call exit(3) twice. */
+/* Calls FUNCTION when the parent exits, as atexit(3) does: in reverse order of
+ * registration, 8 functions at most. Unlike with atexit(3), FUNCTION may call
+ * die(): the functions registered before it are still called. Nothing may call
+ * exit(3) twice. */
 void at_exit(void (*function)(void));
 
 /* Prints "stage02: CALL OBJECT: strerror(errno)" and the hint for this call and

@@ -66,8 +66,9 @@ static _Noreturn void report_blocked(void)
          blocked, strerror(blocked_error));
 }
 
-/* Executes FILE, or notes that it exists, which COMMAND itself also does if its
- * path cannot be followed. Returns if a later entry may have COMMAND. */
+/* Executes FILE. If that fails and FILE exists, notes FILE as blocked. COMMAND
+ * with a slash counts as existing if its path cannot be followed (EACCES,
+ * ELOOP). Returns if a later entry of PATH may have COMMAND. */
 static void try_exec(const char *file, char *command[])
 {
     execve(file, command, environ);

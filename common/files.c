@@ -32,7 +32,7 @@ char *read_file(const char *path)
             continue;
         size *= 2;
         if (size > LARGEST_FILE)
-            fail(EXIT_SETUP, NULL, "read %s: too large", path);
+            fail(EXIT_SETUP, NULL, "read %s: expected less than 1 MiB", path);
         text = xrealloc(text, size);
     }
     int error = errno;

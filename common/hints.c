@@ -75,7 +75,9 @@ static const struct hint {
      "this kernel lacks one of these namespaces: see ls /proc/self/ns"},
     {"clone", ENOSPC, NULL,
      "a limit on namespaces is reached: see sysctl user | grep namespaces"},
-    {"clone", EAGAIN, NULL, "too many processes: see ulimit -u"},
+    {"clone", EAGAIN, NULL,
+     "too many processes: see ulimit -u (for root: pids.max of its cgroup and "
+     "of those above)"},
     {"clone", ENOMEM, NULL,
      "out of memory, or PID 1 of this PID namespace has ended"},
     {"mount", EPERM, inside_docker,
@@ -125,8 +127,8 @@ static const struct hint {
     {"cgroup", EACCES, in_user_namespace, REAL_ROOT},
     {"cgroup", EACCES, NULL, "no write access to the cgroup file system"},
     {"cgroup", EBUSY, NULL,
-     "that cgroup contains processes, so version 2 enables no controller in "
-     "it: inside Docker, use docker run --cgroupns=host; elsewhere, move the "
+     "that cgroup contains processes, so version 2 limits no cgroup in it: "
+     "inside Docker, use docker run --cgroupns=host; elsewhere, move the "
      "processes into a cgroup below it"},
     {"cgroup", ENOENT, NULL,
      "that cgroup does not have the controller: see its cgroup.controllers"},

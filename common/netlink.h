@@ -31,8 +31,8 @@ struct link {
 bool get_link(const char *name, struct link *link);
 
 /* Returns whether the namespace of LINK's other end is alive, or LINK has no
- * such end. The namespace dies with its last process and its last open socket;
- * the kernel removes the link a little later. */
+ * such end. Processes, open sockets and open or mounted ns files keep it alive;
+ * the kernel removes the link a little after its end. */
 bool leads_somewhere(const struct link *link);
 
 /* Returns whether the bridge NAME has a port that leads somewhere. Ignores the

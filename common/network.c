@@ -312,7 +312,7 @@ static void report_chains(char *rules, const char *bridge)
     }
 }
 
-/* The links to switch on, and what nft(8) is told of them. */
+/* The links on which to enable forwarding, and the nft(8) commands for them. */
 struct opening {
     const char *bridge;
     char *links;  /* their names, each between two spaces */
@@ -349,8 +349,8 @@ static void list_link(unsigned int index, uint32_t address, void *data)
     free(file);
 }
 
-/* No connection to another link than the bridge may begin on these links: this
- * host was no router for their neighbours before. */
+/* Drop new connections from these links to any link but the bridge: this host
+ * did not route for the neighbours on these links before. */
 static bool close_links(const char *script)
 {
     int status;
@@ -359,7 +359,7 @@ static bool close_links(const char *script)
 
     if (done)
         narrate_note(
-            "links that were off forward to the bridge alone: nft -f -");
+            "links that did not forward now reach only the bridge: nft -f -");
     else
         warn("no forwarding: nft: %s", error ? error : output);
     free(output);

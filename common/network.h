@@ -52,8 +52,8 @@ void write_sysctl(const char *name, int value);
 /* Loads RULES, a printf format, into the table ip mini-container by nft(8). The
  * chain BRIDGE-nat marks the table as ours; a table without it is left alone.
  * Warns of forward chains of the host that drop the packets of BRIDGE. Warns if
- * nft is missing or fails: nothing is forwarded then, and containers reach only
- * each other and the host. */
+ * nft is missing or fails: forwarding is not enabled then, and containers reach
+ * only each other and the host. */
 void load_nft_rules(const char *bridge, const char *rules, ...)
     __attribute__((format(printf, 2, 3)));
 

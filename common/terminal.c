@@ -186,7 +186,7 @@ void receive_terminal(int channel, pid_t pid)
 
     if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
         return;
-    if (message.msg_flags & MSG_CTRUNC) { /* no descriptor is left for one */
+    if (message.msg_flags & MSG_CTRUNC) { /* no free descriptor number */
         errno = EMFILE;
         die("recvmsg", "the container's terminal");
     }

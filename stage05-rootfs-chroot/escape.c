@@ -33,7 +33,7 @@ int main(int argc, char *argv[])
     if (chroot(lower) == -1)
         err(2, "chroot %s", lower);
 
-    /* Still in what was the root a moment ago, now above the root: climb. */
+    /* The working directory was the root and is now above the root: climb. */
     for (int i = 0; i < 100; i++)
         if (chdir("..") == -1)
             err(2, "chdir ..");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stage 6: control groups. The container can no longer use up the memory, the
- * processes or the processor time of the machine.
+ * Stage 6: control groups. With the limits of its options, the container cannot
+ * use up the memory, the processes or the processor time of the machine.
  *
  *     make stage6 && sudo ./run --memory 64M --pids-limit 20 --cpus 0.5
  *
@@ -252,7 +252,7 @@ static void make_devices(void)
 }
 
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
- * a new bind mount: set it by a second call. /dev/null covers no directory. */
+ * a new bind mount: set it by a second call. Directories get an empty tmpfs. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -281,9 +281,9 @@ static void limit_resources(struct container *container)
     }
 }
 
-/* Version 1. "0" in tasks moves the calling thread. For any PID there, and in
- * cgroup.procs, the kernel locks out fork, exec and exit: to get that lock, it
- * waits for all processors (an RCU grace period). */
+/* Version 1. "0" in tasks moves the calling thread without a lock. A PID in
+ * tasks, or anything in cgroup.procs, makes the kernel lock out fork, exec and
+ * exit, which waits for all processors (an RCU grace period). */
 static void join_cgroups(const struct cgroup *c)
 {
     for (; c; c = c->next)

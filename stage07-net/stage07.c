@@ -72,7 +72,7 @@ static const struct limit limits[] = {
 #define PREFIX 20 /* 4093 addresses; a bridge has 1023 ports */
 static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
                                       NULL};
-/* Packets that leave get the host's address. Only answers come in. */
+/* Packets to the outside get the host's address; only answers come back in. */
 static const char nat_rules[] =
     "table ip mini-container {\n  set opened { type ifname; }\n"
     "  chain " BRIDGE "-nat {\n    type nat hook postrouting priority srcnat;\n"
@@ -272,7 +272,7 @@ static void make_devices(void)
 }
 
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
- * a new bind mount: set it by a second call. /dev/null covers no directory. */
+ * a new bind mount: set it by a second call. Directories get an empty tmpfs. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -301,9 +301,9 @@ static void limit_resources(struct container *container)
     }
 }
 
-/* Version 1. "0" in tasks moves the calling thread. For any PID there, and in
- * cgroup.procs, the kernel locks out fork, exec and exit: to get that lock, it
- * waits for all processors (an RCU grace period). */
+/* Version 1. "0" in tasks moves the calling thread without a lock. A PID in
+ * tasks, or anything in cgroup.procs, makes the kernel lock out fork, exec and
+ * exit, which waits for all processors (an RCU grace period). */
 static void join_cgroups(const struct cgroup *c)
 {
     for (; c; c = c->next)
@@ -365,7 +365,7 @@ static void leave_network(void)
     unlock_host();
 }
 
-/* An unused bridge is stale: the parent of its last container was killed. */
+/* The parent of its last container left an unused bridge, or is leaving. */
 static void join_network(void)
 {
     lock_host();

@@ -77,7 +77,8 @@ vm: vm-check $(if $(FOREIGN),,stages rootfs)
 
 vm-test: vm-check $(if $(FOREIGN),,test-needs)
 	@$(if $(FOREIGN),$(MAKE) --no-print-directory $(cross) stages test-programs)
-	@# A machine of another architecture builds the root: one, not two at a time.
+	@# Start one machine of another architecture first, which builds its root.
+	@# Two would build it at the same time.
 	@$(if $(FOREIGN),ARCH="$(ARCH)" tools/vm/vm.sh :,tests/verbs/test_vm.sh)
 	@ARCH="$(ARCH)" tests/lib/vm.sh $(SUITE)
 
@@ -98,7 +99,7 @@ $(BUILD)/tests/inject: $(BUILD)/tests/faults/inject.o
 faults: $(BUILD)/tests/run_faults $(BUILD)/tests/inject test-needs
 	@$(SUDO)tests/lib/run.sh $(STAGES:%="$(BUILD)/tests/run_faults %")
 
-# For stage 3 alone: tests/mutants/mutants.sh 3
+# For stage 3 alone, after make test-needs: sudo tests/mutants/mutants.sh 3
 .PHONY: mutants
 mutants: test-needs
 	@$(SUDO)tests/mutants/mutants.sh
@@ -144,7 +145,7 @@ fuzz: $(BUILD)/fuzz $(FUZZ_CASES)
 	        $(BUILD)/cases/$$name || exit 1; \
 	done
 
-# What make fuzz begins with, once.
+# Run each case of tests/fuzz once; generate no input.
 fuzz-cases: $(BUILD)/fuzz $(FUZZ_CASES)
 	@for name in $(FUZZ_TARGETS); do \
 	    FUZZ=$$name $(BUILD)/fuzz -runs=0 $(BUILD)/cases/$$name || exit 1; \

@@ -55,7 +55,8 @@ static char *path_in(const char *text, const struct hierarchy *h)
     return found;
 }
 
-/* Sets DIRECTORY to PATH's below MOUNT, which shows the tree at ROOT. */
+/* Sets DIRECTORY to the directory of the cgroup PATH. MOUNT shows the hierarchy
+ * from ROOT on. */
 static void directory_of(char *directory, size_t size, const char *mount,
                          const char *root, const char *path)
 {

@@ -27,8 +27,7 @@ bool exists(pid_t pid);
  * without its parent. Then calls wait_for_dying_ports(). */
 void wait_until_gone(pid_t pid);
 
-/* For wait_until(): the process whose PID this is sleeps, and has no signal
- * left to take. */
+/* For wait_until(): the process *PID sleeps and has no pending signal. */
 bool has_no_signal(const void *pid);
 
 /* For wait_until(): asleep, and not stopped, so blocked in a call. */

@@ -5,7 +5,7 @@
 #
 #     tests/lib/run.sh "PROGRAM [STAGE]"...
 #
-# Each program is run in SHARES shares, twice as many at a time as there are
+# Each program is run in four shares, twice as many at a time as there are
 # processors: they mostly wait, and each sees a host of its own, tests/lib/apart.h.
 # What a share prints appears when it has ended, in the order of the arguments.
 # CLAIMS=DIRECTORY shares the work with others who were given the same words and

@@ -192,7 +192,7 @@ static void the_tree_of_another_user_is_named(void **state)
     struct result result = shell(AS_NOBODY "make -s stage1 2>&1");
     assert_status(result, 2);
     assert_contains(result.out, "belongs to another user. Copy this tree: "
-                                "git clone . ~/containers.");
+                                "cp -R . ~/containers.");
     assert_status(shell(AS_NOBODY "make -s"), 0);
 }
 

@@ -3,9 +3,9 @@
 #
 # Runs stage N in gdb with the commands of its debug.gdb: tools/gdb/gdb.sh N
 #
-# With AUTO=1, goes on at each stop by itself and prints the stops alone. The
-# stage runs in a mount namespace with shared mounts, as systemd has them, and so
-# cannot change those of the host. make gdbN builds build/gdb first.
+# With AUTO=1, goes on at each stop by itself and prints the stops alone. unshare
+# cuts the stage's mounts off from the host's. They are then made shared among
+# themselves, as under systemd. make gdbN builds build/gdb first.
 set -eu
 cd "$(dirname "$0")/../.."
 name=$(printf 'stage%02d' "$1")

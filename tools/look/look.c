@@ -55,11 +55,12 @@ int main(int argc, char *argv[])
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return fputs(usage, stdout) == EOF;
     if (argc > (svg ? 3 : 2) || (svg && argc < 3))
-        fail(EXIT_SETUP, "look --help", "expected one word, or --svg FILE");
+        fail(EXIT_SETUP, "build/look --help",
+             "expected one word, or --svg FILE");
     if (strcmp(word, "--watch") == 0)
         watch();
     if (!svg && *word && !to_pid(word) && !strchr(word, ':'))
-        fail(EXIT_SETUP, "look --help",
+        fail(EXIT_SETUP, "build/look --help",
              "%s: expected a PID, a namespace such as pid:[4026531836], "
              "--watch or --svg",
              word);

@@ -172,6 +172,8 @@ fetch() {
     apt-get) fetch_debian_kernel ;;
     dnf) fetch_fedora_kernel ;;
     apk) fetch_alpine_kernel ;;
+    *) die "cannot fetch a kernel with ${manager:-this package manager}" \
+        "is the running kernel still installed? After an update, reboot" ;;
     esac
 }
 
@@ -266,7 +268,7 @@ if ! [ -e "$files/kernel" ]; then
         [ "${1:-}" = --fetch ] || die "no kernel found for the machine" "$setup"
         fetch || :
         find_kernel || die "cannot fetch a kernel" \
-            "update the package lists (sudo apt-get update); is the disk full?"
+            "update the package lists (with apt: sudo apt-get update); is the disk full?"
     fi
     take_modules
     unpack_kernel "$image"
