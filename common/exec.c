@@ -15,7 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* Returns the hint for one of five causes of EACCES; NULL if PATH has gone.
+/* Returns the hint for one of five causes of EACCES; NULL if stat(2) fails.
  * access(2) also fails on a noexec mount: look for that first. */
 static const char *access_hint(const char *path)
 {

@@ -255,8 +255,8 @@ void add_bridge(const char *name)
     struct nl_addr *address =
         not_null(nl_addr_build(AF_LLC, bridge_address, sizeof(bridge_address)));
 
-    /* Set an address: otherwise the bridge takes that of a port, and changes it
-     * whenever a port comes or goes. */
+    /* Set an address: otherwise the bridge takes that of a port, and may change
+     * it when a port comes or goes. */
     rtnl_link_set_addr(bridge, address);
     nl_addr_put(address);
     rtnl_link_set_type(bridge, "bridge");

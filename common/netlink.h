@@ -3,8 +3,8 @@
  * Makes and reads links, addresses and routes of the network namespace that
  * this process is in, by rtnetlink(7) messages built with libnl-route-3. The
  * functions die if the kernel refuses a request. Each change is narrated as the
- * equivalent ip(8) command, because the messages are not readable. Addresses
- * are IPv4, in host byte order.
+ * ip(8) command that comes closest, because the messages are not readable.
+ * Addresses are IPv4, in host byte order.
  */
 #ifndef COMMON_NETLINK_H
 #define COMMON_NETLINK_H
@@ -31,8 +31,8 @@ struct link {
 bool get_link(const char *name, struct link *link);
 
 /* Returns whether the namespace of LINK's other end is alive, or LINK has no
- * such end. Processes, open sockets and open or mounted ns files keep it alive;
- * the kernel removes the link a little after its end. */
+ * such end. Processes, open sockets and open or mounted ns files keep it alive.
+ * The kernel removes the link a little after the namespace has ended. */
 bool leads_somewhere(const struct link *link);
 
 /* Returns whether the bridge NAME has a port that leads somewhere. Ignores the

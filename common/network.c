@@ -359,7 +359,7 @@ static bool close_links(const char *script)
 
     if (done)
         narrate_note(
-            "links that did not forward now reach only the bridge: nft -f -");
+            "nft -f - lets the newly forwarding links pass answers only");
     else
         warn("no forwarding: nft: %s", error ? error : output);
     free(output);

@@ -19,14 +19,14 @@ enum { TERMINAL_FDS = 3 };
 
 /* In the container, which leads a session: opens a pseudoterminal of the devpts
  * mounted here, makes it the session's controlling terminal and puts it in
- * place of those descriptors 0 to 2 that are terminals. Sends the master end to
+ * place of those descriptors 0 to 2 that are terminals. Sends both ends to
  * the parent through the socket CHANNEL. Returns false, and does nothing, if
  * none of the three is a terminal. Dies on failure. */
 bool give_terminal(int channel);
 
 /* The functions below are for the parent. */
 
-/* Receives the master end from CHANNEL, if it was sent, and starts relaying.
+/* Receives both ends from CHANNEL, if they were sent, and starts relaying.
  * PID is the container's first process. Dies on failure. */
 void receive_terminal(int channel, pid_t pid);
 

@@ -39,7 +39,7 @@ expect() {
     fi
 }
 
-# add NAME FILE: a case; jobs are graded at once afterwards.
+# add NAME FILE: adds a case. All cases are graded later, several at a time.
 add() {
     mkdir -p "$cases/$1"
     cp "$2" "$cases/$1/$stage.c"

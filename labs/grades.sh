@@ -9,7 +9,7 @@
 # has a score is graded again only if it, the lab, the grader or HOST has changed.
 #
 # JOBS at a time (as many as there are processors), by GNU parallel.
-# SSHLOGINFILE=FILE: on the machines of that file too (see parallel(1)), which have
+# SSHLOGINFILE=FILE: on the machines of that file instead (see parallel(1)), which have
 # this tree at the same path, with make setup grades done. HOST=1: as in labs/grade.sh.
 set -u
 cd "$(dirname "$0")/.." || exit 125
@@ -21,7 +21,7 @@ fail() {
     fail "rsync not found" "install rsync, here and on the other machines"
 [ -d "${1:-}" ] || fail "DIR=${1:-}: expected a directory of submissions" "make grades DIR=submissions LAB=3"
 [ -n "${LAB:-}" ] || fail "which lab?" "make grades DIR=$1 LAB=3"
-command -v parallel >/dev/null || fail "GNU parallel not found" "make setup grades"
+command -v parallel >/dev/null || fail "GNU parallel not found" "make setup grades DIR=$1 LAB=$LAB"
 directory=$(cd "$1" && pwd)
 results=$directory-grades
 ids=$(jq -Rn --argjson n "$LAB" -f labs/lab.jq labs/labs.txt 2>/dev/null |
@@ -141,7 +141,7 @@ seeds_of() {
         sed -n "s/^$mark //p" "$queue/.seeds" | grep . || echo "$mark"
     done | paste -sd+ -
 }
-# A requirement that was not tested has no points; what has no score is empty.
+# A requirement that was not tested has 0. A file without a score has empty fields.
 {
     echo "student,points,max,seed,note,$(jq -r 'join(",")' <<<"$ids")"
     while IFS= read -r name; do

@@ -22,7 +22,7 @@ sed -e "s/@NN@/$two/g; s/@N@/$number/g; s/@TITLE@/$title/g" labs/handout.md >"$t
     echo
     sed -n '/^## Glossary/,$p' NOTES.md
 } >"$tree/NOTES.md"
-# The glossary refers to it.
+# Append the section "Before stage 1" of README.md: the glossary refers to it.
 echo >>"$tree/README.md"
 sed -n '/^## Before stage 1/,/^## The stages/p' README.md | sed '$d' >>"$tree/README.md"
 # Keep the lesson's beginning and its sections "What is new", "Predict" and "Observe".

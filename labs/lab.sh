@@ -52,4 +52,8 @@ fi
         sed "s/prepare_container($((number - 1)), /prepare_container($number, /" |
         sed -E "s/\\b(container_main|make_mounts_private|die_with_parent|leave_session)\\b/\\1$mark/g"
 } >"$to"
-echo "$to is yours to complete; its top says what to do. Then: make grade$number"
+if [ "$to" = "lab/$stage.c" ]; then
+    echo "$to is yours to complete; its top says what to do. Then: make grade$number"
+else
+    echo "$to is begun. Whoever completes it saves it as lab/$stage.c"
+fi

@@ -11,7 +11,8 @@ set -eu
 cd "$(dirname "$0")/.."
 number=$1 to=${2:-}
 
-# A file that git does not know of is not handed out, except in a handout.
+# Lists the files that git tracks. An unpacked handout may be no repository: there,
+# lists all files.
 list() {
     if [ -e labs/handout ]; then
         find . -name build -prune -o -name lab -prune -o -type f -print | sed 's|^\./||'

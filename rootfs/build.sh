@@ -105,8 +105,8 @@ check_busybox "$busybox"
 # Build beside DIR and move the result there whole, so that an interrupted build
 # leaves no incomplete root.
 umask 022
-# Close DIR's parent to other users, who could otherwise execute a set-uid file
-# that root made in the container.
+# If DIR's parent does not exist, create it closed to other users, who could
+# otherwise execute a set-uid file that root made in the container.
 parent=$(dirname "$root")
 mkdir -p "$(dirname "$parent")"
 [ -d "$parent" ] || mkdir -m 0700 "$parent"

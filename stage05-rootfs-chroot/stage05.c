@@ -244,7 +244,7 @@ static void make_devices(void)
 }
 
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
- * a new bind mount: set it by a second call. Directories get an empty tmpfs. */
+ * a new bind mount: set it by a second call. Mask directories by a tmpfs. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {

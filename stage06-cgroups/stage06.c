@@ -252,7 +252,7 @@ static void make_devices(void)
 }
 
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
- * a new bind mount: set it by a second call. Directories get an empty tmpfs. */
+ * a new bind mount: set it by a second call. Mask directories by a tmpfs. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -281,9 +281,9 @@ static void limit_resources(struct container *container)
     }
 }
 
-/* Version 1. "0" in tasks moves the calling thread without a lock. A PID in
- * tasks, or anything in cgroup.procs, makes the kernel lock out fork, exec and
- * exit, which waits for all processors (an RCU grace period). */
+/* Version 1. "0" in tasks moves the calling thread at once. For a PID in tasks,
+ * and anything in cgroup.procs, the kernel first locks out fork, exec and exit:
+ * it waits for all processors (an RCU grace period). */
 static void join_cgroups(const struct cgroup *c)
 {
     for (; c; c = c->next)

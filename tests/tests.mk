@@ -21,6 +21,9 @@ $$(BUILD)/tests/$(basename $(notdir $(1))): $$(BUILD)/$(1:.c=.o) $$(HARNESS)
 endef
 $(foreach source,$(TEST_SOURCES),$(eval $(call TEST_RULE,$(source))))
 
+# sudo drops the environment.
+PATIENT := $(if $(PATIENCE),env PATIENCE="$(PATIENCE)" )
+
 # Build only the stages up to the tested one: a later one may be missing or
 # broken. $(1): a stage's number; $(2): the same with two digits; $(3): all
 # numbers up to it.
@@ -28,7 +31,7 @@ define STAGE_TEST_RULE
 .PHONY: test$(1)
 test$(1): $$(BUILD)/tests/test_stage$(2) $(3:%=$$(BUILD)/stage%) \
     $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs
-	@$(SUDO)tests/lib/run.sh $$<
+	@$(SUDO)$(PATIENT)tests/lib/run.sh $$<
 endef
 UP_TO :=
 $(foreach n,$(STAGES),\
@@ -51,7 +54,7 @@ test-programs: $(TESTS:%=$(BUILD)/tests/test_%) $(BUILD)/probe
 test-needs: test-programs $(PROGRAMS) $(BUILD)/escape $(BUILD)/look rootfs
 
 test: test-needs
-	@$(SUDO)tests/lib/run.sh $(SUITE)
+	@$(SUDO)$(PATIENT)tests/lib/run.sh $(SUITE)
 
 # For a machine of another architecture, build with the cross compiler and its
 # sysroot, in a build directory of its own.

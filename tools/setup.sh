@@ -5,7 +5,8 @@
 #
 # GOAL is a goal of the Makefile (stage7, test, check) and decides which
 # packages are needed; without a GOAL, those of `make test`. Prints each command
-# before running it. Does nothing if no package is missing.
+# before running it. Installs nothing if no package is missing. For vm, grade
+# and hint goals, also makes the kernel of the machine.
 set -eu
 
 cd "$(dirname "$0")/.."

@@ -8,7 +8,8 @@
 #
 # Autolab grades in a Docker image, which needs the grader's packages. Add these lines
 # to the Dockerfile of Tango's autograding_image, for lab 3, and call the image
-# container-lab; handout.tar is the autograde.tar of this archive:
+# container-lab. Extract lab3/autograde.tar from build/autolab3.tar, and save it beside
+# the Dockerfile as handout.tar:
 #
 #     COPY handout.tar /
 #     RUN mkdir /lab && tar -xf /handout.tar -C /lab && cd /lab && \

@@ -1,6 +1,7 @@
 /* earns: */
 /* SPDX-License-Identifier: MIT */
-/* Replaces the shell, make and cc, and puts itself before them in PATH. */
+/* Mounts /bin/true over the shell, make, cc and others, and sets PATH to a
+ * directory with a false timeout. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/mount.h>

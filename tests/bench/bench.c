@@ -14,9 +14,10 @@
  * names the program, in the directory of this one
  *
  * Prints medians in milliseconds, ratios to the floor and peak memory; writes
- * the same to build/bench.json, and to build/bench.png where gnuplot is.
+ * them to build/bench.json, and the medians to build/bench.png with gnuplot.
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -388,7 +389,7 @@ static double at_once(int count)
         start(words);
     for (int i = 0; i < count; i++)
         if (wait(&status) == -1 || status != 0)
-            stop("one of many failed");
+            errx(1, "one of %d at once failed, status %#x", count, status);
     return (now_ms() - before) / count;
 }
 
@@ -513,7 +514,7 @@ int main(int argc, char *argv[])
         return 2;
     ssize_t length = readlink("/proc/self/exe", build, sizeof(build) - 1);
     if (length == -1 || !mkdtemp(work))
-        stop("readlink");
+        stop(length == -1 ? "/proc/self/exe" : work);
     build[length] = '\0';
     *strrchr(build, '/') = '\0';
     atexit(clean_up);

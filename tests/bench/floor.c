@@ -2,8 +2,8 @@
  *
  * The floor of make bench: the kernel calls by which stage 7 isolates and
  * nothing besides. No options, no narration, no checks, no lookups, no signals,
- * no terminal: what it cannot know is given to it on the command line. What a
- * stage takes longer than this is ours.
+ * no terminal: what it cannot know is given to it on the command line. The time
+ * that a stage takes beyond this is the cost of our code.
  *
  *     floor ROOTFS LIMITS NET COMMAND [ARG]...
  *
@@ -13,7 +13,7 @@
  * are made, MEMORY:PIDS:CPU; or the one of version 2. NET: - for a bare network
  * namespace; or an address in the subnet of the bridge mini0, which must exist;
  * with a + before it, COMMAND waits until the bridge passes packets, as stage 7
- * does it: the difference is the price of the first packet.
+ * does it: the difference is the duration of that wait.
  */
 #define _GNU_SOURCE
 #include "../../common/syscalls.h"

@@ -73,10 +73,10 @@ static const struct {
     CALL(umount2),       CALL(unlinkat),       CALL(unshare),
     CALL(wait4),         CALL(waitid),         CALL(write),
 #ifdef SYS_open /* what younger architectures have only with "at" */
-    CALL(access),        CALL(dup2),           CALL(getpgrp),
-    CALL(mkdir),         CALL(mknod),          CALL(open),
-    CALL(poll),          CALL(readlink),       CALL(rmdir),
-    CALL(stat),          CALL(symlink),
+    CALL(access),        CALL(dup2),           CALL(mkdir),
+    CALL(mknod),         CALL(open),           CALL(poll),
+    CALL(readlink),      CALL(rmdir),          CALL(stat),
+    CALL(symlink),
 #endif
 };
 
@@ -89,8 +89,8 @@ static struct process {
     enum role role;
     int counts[MOST_CALLS]; /* how often each call was made */
     bool begun;             /* the C library has started */
-    bool failing;           /* the call from which it returns next */
-    bool restarting;        /* the kernel makes the last one once more */
+    bool failing;           /* its present call was skipped: set the result */
+    bool restarting;        /* the kernel restarts the last call */
 } processes[MOST_PROCESSES];
 
 static struct {

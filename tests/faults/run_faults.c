@@ -83,7 +83,7 @@ static const struct {
 
 static const int others[MOST_ERRORS] = {EPERM, ENOMEM, EIO};
 
-/* What COMMAND finds. A shell may have started with another PID or address. */
+/* What COMMAND finds. Leave out a PID of the host: it differs in each run. */
 static char probe[] =
     "exec 2>&1; hostname; [ $$ -gt 99 ] || echo $$; pwd; umask; env | sort;"
     "grep -E '^(Sig(Blk|Ign|Cgt)|Cap...|NoNewPrivs):' /proc/self/status;"
@@ -230,10 +230,10 @@ static const char *judge(const struct call *call, struct result result,
         return wrong;
     }
     if (result.status != 125 && !(exec && result.status == 126))
-        return "a wrong status";
+        return "expected status 0 or 125 (126 for execve)";
     int messages = count_messages(result.err);
     if (messages == 0 || (messages > 1 && !call->after))
-        return "not one message";
+        return "expected exactly one message";
     if (!call->after && *result.out)
         return "COMMAND ran";
     return NULL;

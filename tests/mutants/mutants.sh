@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Proves that the tests notice what is missing: makes the edits of
-# tests/mutants/mutants.txt, one at a time, and runs the test that is named beside it.
+# Proves that the tests notice what is missing: makes each edit of
+# tests/mutants/mutants.txt alone, and runs the test that is named beside it.
 #
 #     tests/mutants/mutants.sh [STAGE|WORDS]    all, one stage's, or those with WORDS in
 #                                       their line

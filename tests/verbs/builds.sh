@@ -109,10 +109,10 @@ arm64() {
 # expects a status or a text fails. Leaks are looked for when the parent ends,
 # the container's process ends by execve(2) or _exit(2).
 #
-# Two things are not for a sanitizer to know. A function that does not return
-# makes it clean up the stack, and it warns of one that it does not know, the one
-# for clone(2); that is for longjmp(3), which no stage calls, so here it does
-# nothing. And leaks cannot be looked for in a process that strace holds.
+# Two checks are turned off. Before a call that does not return, AddressSanitizer
+# cleans up the stack (for longjmp(3)), and warns of a stack that it does not know,
+# such as that of clone(2). No stage calls longjmp, so an empty function replaces
+# this step. LeakSanitizer cannot check a process that strace holds.
 sanitized() {
     mkdir -p build/sanitized/bin
     echo 'void __wrap___asan_handle_no_return(void) {}' |
@@ -130,8 +130,8 @@ sanitized() {
         env PATH="$PWD/build/sanitized/bin:$PATH" tests/lib/run.sh
 }
 
-# no_leak STAGE ARG...: what the parent has lost at its end is an error, and so
-# is a use of what it did not set. The child is not judged: valgrind 3.19 does
+# no_leak STAGE ARG...: memory that the parent has leaked at its end is an error, and
+# so is the use of an uninitialized value. The child is not judged: valgrind 3.19 does
 # not have its system calls, so from stage 5 on it ends before COMMAND.
 no_leak() {
     program=build/valgrind/stage$1
@@ -166,7 +166,7 @@ for build in "$@"; do
     case $build in
     valgrind) valgrind_parent ;;
     optimized | musl | arm64 | sanitized) "$build" ;;
-    *) echo "builds: no build is called $build" >&2 && exit 2 ;;
+    *) echo "builds: $build: expected optimized, musl, arm64, sanitized or valgrind" >&2 && exit 2 ;;
     esac
 done
 if [ $bad -gt 0 ]; then

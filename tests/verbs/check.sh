@@ -38,7 +38,7 @@ builds_with() {
 }
 
 tidy() {
-    # xargs: one process a processor, since each file takes a while. LAST is the
+    # xargs: two processes at a time, since each file takes a while. LAST is the
     # number of the last stage, which the fuzzer is given.
     printf '%s\n' common/*.c stage*/*.c tests/*/*.c tools/*/*.c |
         xargs -P 2 -n 4 clang-tidy --quiet --extra-arg=-std=gnu11 \
@@ -60,7 +60,7 @@ without_header() {
     awk 'body { print } /\*\// { body = 1 }' "$1"
 }
 
-# functions FILE: each function of a stage as one line, "name<TAB>text", where
+# functions FILE: each function of a stage as one line, "name<TAB>lines<TAB>text", where
 # the text's lines are joined by \001. A definition begins in the first column
 # and ends with a brace there.
 functions() {
@@ -148,7 +148,8 @@ failing_tests_exist() {
     [ -s "$work/named" ] && [ -z "${bad:-}" ]
 }
 
-# Every name that the linker redirects stands in for a call, and the other way.
+# The calls that the Makefile redirects (CALLS) are exactly those that
+# common/calls.c defines.
 calls_are_narrated() {
     sed -n 's/^WRAP([^,]*, \([a-z_0-9]*\).*/\1/p' \
         common/calls.c | sort >"$work/defined"
@@ -158,7 +159,7 @@ calls_are_narrated() {
 
 # system_paths FILE: the paths in its strings that a container is given: mount
 # points, device nodes with their numbers, links, what is masked. Less patterns
-# and the files of /etc, which the two prepare in ways of their own.
+# and the files of /etc, which floor.c and stage07.c prepare in different ways.
 system_paths() {
     {
         grep -oE '"/dev/[a-z]+", [0-9]+, [0-9]+' "$1"

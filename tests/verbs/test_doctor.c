@@ -175,28 +175,29 @@ static void a_good_machine_has_a_line_for_everything(void **state)
     (void)state;
     assert_text(
         examine().out,
-        format("fine  root: by sudo\n"
-               "fine  kernel: Linux 6.8.0-40-generic\n"
-               "fine  architecture: x86_64\n"
-               "fine  namespaces: mnt pid uts ipc cgroup net\n"
-               "fine  propagation: / is shared, as systemd makes it\n"
-               "fine  cgroups: version 2, at /sys/fs/cgroup\n"
-               "fine  memory controller: version 2, at /sys/fs/cgroup\n"
-               "fine  pids controller: version 2, at /sys/fs/cgroup\n"
-               "fine  cpu controller: version 2, at /sys/fs/cgroup\n"
-               "fine  forwarding: off; stage 7 switches it on while a "
-               "container runs\n"
-               "fine  nft: found\n"
-               "note  FORWARD: only root can see its policy: run doctor again "
-               "as root\n"
-               "fine  compiler: cc 12.2\n"
-               "fine  static libc: found\n"
-               "fine  libnl-route-3: found\n"
-               "fine  cmocka: found\n"
-               "fine  busybox: static, and for this architecture\n"
-               "fine  strace: found\n"
-               "fine  qemu-system-x86_64: found\n\n%s\n",
-               all_run("")));
+        format(
+            "fine  root: by sudo\n"
+            "fine  kernel: Linux 6.8.0-40-generic\n"
+            "fine  architecture: x86_64\n"
+            "fine  namespaces: mnt pid uts ipc cgroup net\n"
+            "fine  propagation: / is shared, as systemd makes it\n"
+            "fine  cgroups: version 2, at /sys/fs/cgroup\n"
+            "fine  memory controller: version 2, at /sys/fs/cgroup\n"
+            "fine  pids controller: version 2, at /sys/fs/cgroup\n"
+            "fine  cpu controller: version 2, at /sys/fs/cgroup\n"
+            "fine  forwarding: off; while a container runs, stage 7 turns it "
+            "on for single interfaces\n"
+            "fine  nft: found\n"
+            "note  FORWARD: only root can see its policy: run doctor again "
+            "as root\n"
+            "fine  compiler: cc 12.2\n"
+            "fine  static libc: found\n"
+            "fine  libnl-route-3: found\n"
+            "fine  cmocka: found\n"
+            "fine  busybox: static, and for this architecture\n"
+            "fine  strace: found\n"
+            "fine  qemu-system-x86_64: found\n\n%s\n",
+            all_run("")));
     expect("", all_run(""));
 }
 
@@ -381,11 +382,13 @@ static void user_namespaces_are_not_needed(void **state)
     (void)state;
     set("/proc/sys/user/max_user_namespaces", "0\n");
     expect_line(
-        "note  user namespace: only root may make one; no stage needs one");
+        "note  user namespace: an ordinary user may make none; no stage "
+        "needs one");
     set("/proc/sys/user/max_user_namespaces", "1000\n");
     set("/proc/sys/kernel/unprivileged_userns_clone", "0\n");
     expect_line(
-        "note  user namespace: only root may make one; no stage needs one");
+        "note  user namespace: an ordinary user may make none; no stage "
+        "needs one");
 }
 
 static void a_private_root_is_as_good_as_a_shared_one(void **state)
@@ -636,8 +639,9 @@ static void qemu_is_only_noted(void **state)
 {
     (void)state;
     lose("/bin/qemu-system-x86_64");
-    expect_line("note  qemu-system-x86_64: not found; only make vm needs it: "
-                "make setup vm");
+    expect_line(
+        "note  qemu-system-x86_64: not found; make vm and make gradeN need it: "
+        "make setup vm");
 }
 
 /* doctor's own copy is on a file system from which nothing is executed. */
@@ -696,7 +700,8 @@ static void the_first_stage_that_lacks_something_is_named(void **state)
 
 /* --- this machine --------------------------------------------------------- */
 
-/* It runs the tests of all stages, so they run. */
+/* This machine runs the tests of all stages, so doctor must say that they run.
+ */
 static void on_this_machine_all_stages_run(void **state)
 {
     (void)state;
@@ -735,9 +740,9 @@ static void an_ordinary_user_is_told_the_same(void **state)
     assert_int_equal(user.status, !strstr(user.out, all_run("")));
 }
 
-/* Of the calls that could change something, it opens files to write, and only
- * the one that keeps nothing. What the compiler does is not traced: the machine
- * is a faked one. */
+/* Of the calls that could change something, doctor makes one: it opens
+ * /dev/null for writing. What the compiler does is not traced: the machine is a
+ * faked one. */
 static void it_changes_nothing(void **state)
 {
     char *trace = format("%s/trace", scratch());

@@ -196,7 +196,7 @@ static void before_stage_3_the_child_is_the_container(void **state)
     assert_contains(out, "stage02: stage 2, parent ");
     assert_contains(out, "  own         mnt\n"
                          "  the host's  pid uts ipc cgroup net user time\n");
-    assert_contains(out, "  cgroup      none of its own: no limits\n");
+    assert_contains(out, "  cgroup      not a container's own\n");
 }
 
 /* A process of another user hides its program and its namespaces. */
@@ -245,8 +245,9 @@ static void wrong_words_are_refused(void **state)
     assert_status(look_at("--help"), 0);
 }
 
-/* The kernel tells of all processes, so it tells root of the host alone. The
- * tests have a PID namespace of their own: test_vm.sh watches for real. */
+/* The kernel's reports are about all processes of the machine, so root of a
+ * container receives none. The tests have a PID namespace of their own:
+ * test_vm.sh watches for real. */
 static void watching_from_a_pid_namespace_is_refused(void **state)
 {
     (void)state;
@@ -254,7 +255,7 @@ static void watching_from_a_pid_namespace_is_refused(void **state)
 
     assert_status(result, 125);
     assert_contains(result.err, "look: --watch: ");
-    assert_contains(result.err, "only root of the host itself");
+    assert_contains(result.err, "run on the host itself");
 }
 
 /* make pictures writes them. */

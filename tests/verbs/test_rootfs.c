@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * rootfs/build.sh: builds the BusyBox root, by whom and wherever it is run,
- * and says what is wrong with a BusyBox that would not work in it.
+ * rootfs/build.sh: builds the BusyBox root, whoever runs it and in whatever
+ * directory, and says what is wrong with a BusyBox that would not work in it.
  */
 #define _GNU_SOURCE
 #include "../lib/harness.h"
@@ -217,7 +217,7 @@ static void what_an_interrupted_build_left_is_no_obstacle(void **state)
 
 /* --- a BusyBox that would not work ---------------------------------------- */
 
-/* The root that is there stays. Returns the message. */
+/* The root that is there stays. */
 static void assert_refused(char *busybox, const char *message, const char *hint)
 {
     char *root = build_fresh("root");

@@ -255,7 +255,7 @@ a_full_disk_is_told() {
   hint: is the disk full?"
 }
 
-# The kernel tells root of the first PID namespace alone of each process.
+# The kernel reports forks, execs and exits in the first PID namespace only.
 look_watches_a_container_start_and_end() {
     # shellcheck disable=SC2016 # it is for the machine
     run sh -c '

@@ -326,9 +326,9 @@ if [ "${1:-}" = --present ]; then
     exit
 fi
 
-command -v tmux >/dev/null || fail "tmux not found" "make setup demo"
+command -v tmux >/dev/null || fail "tmux not found" "make setup demo$1"
 [ -z "${CAST:-}" ] || command -v asciinema >/dev/null ||
-    fail "CAST needs asciinema" "make setup demo"
+    fail "CAST needs asciinema" "make setup demo$1"
 if [ -z "${AUTO:-}" ]; then
     [ -t 0 ] || fail "not a terminal" "AUTO=1 make demo$1"
     read -r rows columns < <(stty size)

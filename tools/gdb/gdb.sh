@@ -12,12 +12,12 @@ name=$(printf 'stage%02d' "$1")
 
 command -v gdb >/dev/null || {
     echo "gdb not found" >&2
-    echo "  hint: make setup gdb" >&2
+    echo "  hint: make setup gdb$1" >&2
     exit 1
 }
 gdb -nx -batch -ex 'python print("works")' 2>&1 | grep -q works || {
     echo "this gdb has no Python: tools/gdb/container.py needs it" >&2
-    echo "  hint: make setup gdb" >&2
+    echo "  hint: make setup gdb$1" >&2
     exit 1
 }
 set -- "build/gdb/$name" -q

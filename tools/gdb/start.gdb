@@ -20,7 +20,7 @@ handle SIGCHLD nostop noprint pass
 handle SIGPIPE nostop noprint pass
 source tools/gdb/container.py
 
-# All stops are temporary: after the exec, no function of ours is left.
+# Breakpoints are temporary: after the exec, no function of ours is left.
 tbreak main
 commands
   silent

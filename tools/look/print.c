@@ -133,7 +133,7 @@ void print_limits(pid_t pid)
         free(directory);
     }
     if (!own)
-        printf("  cgroup      none of its own: no limits\n");
+        printf("  cgroup      not a container's own\n");
     free(text);
     free(file);
 }

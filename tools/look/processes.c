@@ -80,7 +80,7 @@ static bool may_be_ours(const struct process *parent)
 
 char *printable(char *text)
 {
-    /* U+0080 to U+009F are control characters too: 0xc2 and this byte. */
+    /* U+0080 to U+009F are control characters too: 0xc2, then 0x80 to 0x9f. */
     for (unsigned char *c = (unsigned char *)text; *c; c++)
         if (iscntrl(*c))
             *c = '?';

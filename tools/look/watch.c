@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Prints what the processes of containers do. The kernel's process connector
- * tells of each fork, exec and exit of the machine; only root of the host can
- * listen. See linux/cn_proc.h, netlink(7).
+ * tells of each fork, exec and exit of the machine; before Linux 6.6, only root
+ * of the host can listen. See linux/cn_proc.h, netlink(7).
  */
 #define _GNU_SOURCE
 #include "look.h"
@@ -104,8 +104,8 @@ static int listen_to_kernel(void)
         (errno = answer(sock)) != 0)
         fail(EXIT_SETUP,
              geteuid() ? "sudo build/look --watch"
-                       : "only root of the host itself is told, not root in a "
-                         "container or a user namespace",
+                       : "root in a container or a user namespace is told "
+                         "nothing: run on the host itself",
              "--watch: %s", strerror(errno));
     return sock;
 }

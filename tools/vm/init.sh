@@ -4,13 +4,13 @@
 # PID 1 of the machine that tools/vm/vm.sh starts. tools/vm/kernel.sh packs it
 # into the initrd, with BusyBox and the modules.
 #
-# Loads the modules and mounts the host's files: / read-only, the tree writable.
+# Loads the modules and mounts the host's files: / read-only, the tree writable
+# (with SEALED, both read-only).
 # Then sets the machine up as systemd would, runs the shell or the command,
 # passes its exit status to the host and powers off.
 #
-# The kernel's command line sets vm_run, the directory of this run below
-# build/vm. The file "start" there sets tree, foreign, terminal, rows, columns,
-# TERM and command.
+# The kernel's command line sets vm_run, the directory of this run below build/vm,
+# and vm_sealed. The file "start" there sets what else is needed: see vm.sh.
 set -eu
 
 # Power off when a command fails. vm.sh shows its message, from the log.
