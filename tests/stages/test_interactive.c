@@ -561,6 +561,15 @@ static void start_bash(void)
     expect("in-container> "); /* the prompt of bash, here */
 }
 
+static bool shell_runs_sleep(const void *unused)
+{
+    pid_t group = tcgetpgrp(terminal.master);
+    char *name = group > 0 ? status_of(group, "Name") : NULL;
+
+    (void)unused;
+    return name && strcmp(name, "sleep") == 0;
+}
+
 /* Nobody tells a running job that it is in the foreground now. */
 static void container_in_the_background_gets_the_terminal_with_fg(void **state)
 {
@@ -571,6 +580,8 @@ static void container_in_the_background_gets_the_terminal_with_fg(void **state)
                      stage_program()));
     expect("ready\r\n");
     assert_false(is_raw(NULL)); /* it is in use by sleep(1) */
+    /* Between fork and exec, bash's handler would take the signal. */
+    wait_until(shell_runs_sleep, NULL, "sleep runs in the foreground");
     type(CONTROL('C'));
     expect("in-container> ");
     assert_int_equal(tcgetpgrp(terminal.master), terminal.leader);
