@@ -79,8 +79,8 @@ static void take_mount(struct cgroup *c, const struct mntent *m)
 
 /* Sets C's parent. Version 1: below the caller's cgroup, or at the top if this
  * mount does not show that cgroup. Version 2: at the top. The caller's cgroup
- * has processes and so cannot enable controllers below it, and other programs
- * manage the cgroups in between. */
+ * has processes: enabling a controller in it fails or makes it threaded, see
+ * refuse_internal_processes(). Other programs manage the cgroups in between. */
 static void choose_parent(struct cgroup *c)
 {
     char *own = xasprintf("%s%s", c->mount, c->path);

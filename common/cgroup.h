@@ -66,8 +66,8 @@ void write_cgroup(const struct cgroup *cgroup, const char *file,
                   const char *text);
 
 /* In the container: returns the mount point for the hierarchy. If it is the
- * only one, that is /sys/fs/cgroup; otherwise a directory that it makes there,
- * or NULL if the container has no cgroup in the hierarchy. Dies on failure. */
+ * only one, that is /sys/fs/cgroup. Otherwise makes a directory there, or
+ * returns NULL if the container has no cgroup in it. Dies on failure. */
 const char *cgroup_mount_point(const struct cgroup *all,
                                const struct cgroup *cgroup);
 

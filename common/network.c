@@ -93,7 +93,8 @@ uint32_t choose_subnet(const char *const *subnets, int prefix)
         if (!is_subnet_in_use(subnet, prefix))
             return subnet;
     }
-    fail(EXIT_SETUP, "see ip route, or use --network none",
+    fail(EXIT_SETUP,
+         "see ip route and subnets[] in stage07.c, or use --network none",
          "network: the host has routes into every subnet allowed");
 }
 

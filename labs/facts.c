@@ -175,8 +175,9 @@ struct start {
     void *argument;
 };
 
-/* run_prepared() waits for its child and asserts. So that child ends at once,
- * and its own child, an orphan that becomes ours, executes the stage. */
+/* run_prepared() waits for its child and asserts. Therefore its child ends at
+ * once. The child's own child, an orphan that becomes ours, executes the stage.
+ */
 static void detach(void *argument)
 {
     struct start *start = argument;
@@ -286,8 +287,8 @@ static bool goes_on(const struct look *look, long long deadline)
            !(look->ended && look->fds[0] == -1 && look->fds[1] == -1);
 }
 
-/* Starts a COMMAND that says "ready", waits for a line and ends with STATUS,
- * with WORDS as options of the stage, and waits until it is ready. */
+/* Starts the stage with the options WORDS. COMMAND says "ready", reads a line
+ * and ends with STATUS. Returns when COMMAND is ready or the time is up. */
 static struct look start_look(char *const words[], void (*prepare)(void *),
                               void *argument)
 {
@@ -1149,8 +1150,8 @@ static void tell_options(void)
     release(&look);
 }
 
-/* A root that has a shell and nothing else, but a link that leads to the host:
- * nothing may be made there. */
+/* A root with a shell, a tmpfs at /mnt, and /dev as a link to a directory of
+ * the host: nothing may be made in that directory. */
 static void tell_bare_root(void)
 {
     char *root = fresh_directory("bare"), *victim = fresh_directory("victim");

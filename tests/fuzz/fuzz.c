@@ -2,7 +2,7 @@
  *
  * Fuzzes the command line: libFuzzer invents inputs, and each is judged by what
  * is computed here in another way. FUZZ names what the input is: "options", a
- * whole command line, a word a line, behind a letter for the stage; or the
+ * whole command line, a word a line, after a digit for the stage; or the
  * value of one option: "size", "cpus" or "volume". See `make fuzz`.
  *
  *     FUZZ=size build/fuzz build/crash-...    repeats what was found
@@ -146,7 +146,7 @@ static const char *read_digits(const char *text, unsigned __int128 *number)
     return text;
 }
 
-/* Digits and perhaps a letter: a size of 6M at least that fits. */
+/* Digits and perhaps a letter: accepted from 6M up to LLONG_MAX bytes. */
 static void fuzz_size(char *text)
 {
     static const char units[] = "bkmgt";

@@ -292,8 +292,9 @@ bool make_test_cgroups(const char *name)
     return true;
 }
 
-/* Makes our cgroup the root of the cgroup file system that we see. It is empty,
- * and nobody else enables controllers there. Returns false with errno. */
+/* Makes our cgroup the root of the cgroup file system that we see. No cgroup of
+ * others is in it, and nobody else enables controllers there. Returns false
+ * with errno. */
 static bool see_own_cgroup_alone(struct hierarchy *h)
 {
     if (!enter(h, h->own) || unshare(CLONE_NEWCGROUP) == -1 ||
@@ -373,7 +374,7 @@ char *cgroup_of(pid_t pid, const char *controller)
     size_t length = strlen(own);
 
     assert_non_null(path);
-    /* Both paths begin with the same prefix, which stands for base or own. */
+    /* Replace the common beginning by base (version 2) or own (version 1). */
     if (h->version == 2) /* our cgroup is a sibling of the container's */
         while (length > 0 && own[length - 1] != '/')
             length--;

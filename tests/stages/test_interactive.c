@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Wider than any command that is typed, with the path of the tree in it: bash
- * echoes one that fills a line exactly in another way. */
+/* Wider than any command that is typed, with the path of the tree in it: if a
+ * command fills the line exactly, bash echoes it differently. */
 enum { ROWS = 33, COLUMNS = 301 };
 
 #define CONTROL(letter) ((char[]){(letter) - '@', '\0'})
@@ -450,8 +450,8 @@ static void ctrl_c_arrives_once_in_a_command_with_handler(void **state)
     assert_lacks(terminal.text, "got 2");
 }
 
-/* The parent takes the container's terminal after COMMAND has ended, with the
- * mount namespace in which the terminal was opened. */
+/* The parent receives the container's terminal late: COMMAND has ended, and so
+ * has the mount namespace in which the terminal was opened. */
 static void output_of_a_short_command_is_not_lost(void **state)
 {
     const char *script = "strace -o /dev/null -e trace=recvmsg -e "
@@ -539,8 +539,8 @@ a_process_that_prints_for_ever_does_not_keep_the_terminal(void **state)
     assert_terminal_restored();
 }
 
-/* The parent gets both ends of the container's terminal, or ends: one
- * descriptor less than needed, and there is room for the first end alone. */
+/* The parent receives both ends of the container's terminal, or dies. With one
+ * descriptor too few, there is room for the first of the two alone. */
 static void without_a_descriptor_for_the_terminal_nothing_runs(void **state)
 {
     (void)state;

@@ -58,7 +58,7 @@ static void status_of_command_is_returned(void **state)
     assert_status(run_quiet("sh", "-c", "exit 255"), 255);
 }
 
-/* From outside PID 1 of a PID namespace can be killed by SIGKILL alone. */
+/* From outside, SIGKILL alone can kill PID 1 of a PID namespace. */
 static void status_is_128_plus_the_signal_that_killed_command(void **state)
 {
     static const int signals[] = {SIGKILL, SIGTERM, SIGINT,  SIGHUP,

@@ -366,7 +366,7 @@ static void ipc_objects_of_the_container_cannot_be_opened_outside(void **state)
     assert_all_found(
         open_objects_in(live.container, INNER_KEY, name, IPC_CREAT | IPC_EXCL));
     assert_none_found(open_objects(INNER_KEY, name, 0));
-    if (!has(NEW_CGROUPS)) /* which has a cgroup meanwhile, stage 7 a bridge */
+    if (!has(NEW_CGROUPS)) /* stage 6 adds a cgroup, stage 7 a bridge */
         assert_host_unchanged(
             format("%s%d %s", before, live.parent,
                    contents(format("/proc/%d/comm", live.parent))));

@@ -330,7 +330,7 @@ static void the_same_escape_fails_after_pivot_root(void **state)
 
 /* --- descriptors, CVE-2024-21626 ------------------------------------------ */
 
-/* One that is far up, and the lowest but one. */
+/* Leaves PATH open as descriptors 4 and 9, and keeps 3 free. */
 static void leave_directory_open(void *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY);
@@ -371,9 +371,8 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
     }
 }
 
-/* Standard input stays open: no path through it may be the first directory of
- * COMMAND. */
-/* A link in a root that somebody else made, or --workdir, could lead to it. */
+/* Standard input stays open. A link in a root that somebody else made, or
+ * --workdir /proc/self/fd/0, could lead to the directory that it is. */
 static void a_directory_as_standard_input_is_refused(void **state)
 {
     (void)state;
@@ -1126,7 +1125,8 @@ a_target_below_very_many_missing_directories_is_refused(void **state)
                    "make the directories");
 }
 
-/* As is /var/run where /run is empty. Nothing is made outside. */
+/* As is /var/lock, a link to /run/lock, where /run is empty. Nothing is made
+ * outside. */
 static void a_target_that_is_a_dangling_link_is_made_inside(void **state)
 {
     static const char *const links[] = {"/mini-test/later", "mini-test/later",

@@ -773,8 +773,8 @@ static void the_cgroup_goes_when_the_container_is_killed(void **state)
     assert_host_unchanged(before);
 }
 
-/* The container is a copy of its parent, and must not do what is that one's to
- * do at the end. */
+/* The container is a copy of its parent, with the parent's exit handlers. It
+ * must not run them. */
 static void a_failing_set_up_says_one_thing(void **state)
 {
     (void)state;
@@ -1013,9 +1013,9 @@ static int count_opens(char *trace)
     return count;
 }
 
-/* The PID of the stopped parent is the PID of nobody here. Stopped before it
- * has locked its cgroup, it has to make that again. Once the cgroup is locked,
- * nobody removes it. */
+/* In this PID namespace no process has the stopped parent's PID, so its cgroup
+ * looks stale. If the parent has not locked it yet, the other run removes it
+ * and the parent makes it again. A locked cgroup stays. */
 static void parents_of_other_pid_namespaces_keep_their_cgroups(void **state)
 {
     static const char *const calls[] = {"/^mkdir(at)?$", "/^open(at)?$",
@@ -1241,7 +1241,8 @@ static void in_version_2_the_top_alone_changes_and_stays_so(void **state)
     pass_on_controllers();
 }
 
-/* mkdir(2) fails with EAGAIN, as a lock that another process holds. */
+/* mkdir(2) fails with EAGAIN. So does locking what another process has locked.
+ */
 static void in_version_2_a_limit_on_cgroups_ends_the_start(void **state)
 {
     (void)state;

@@ -945,8 +945,7 @@ static void containers_started_at_once_have_distinct_addresses(void **state)
     assert_host_unchanged(before);
 }
 
-/* Of several loops, so that one container's start meets the end of the last
- * one before it. */
+/* Several loops at once: a container starts in one loop while another ends. */
 static void many_starting_and_ending_at_once_leave_nothing(void **state)
 {
     (void)state;
@@ -1083,8 +1082,8 @@ static void a_failure_while_leaving_keeps_the_status(void **state)
     assert_host_unchanged(before);
 }
 
-/* A server that drops root. Whoever built the root may be that user: the name
- * in the root's /etc/passwd differs. */
+/* A server that becomes UID 65534. Look up the name: it is "nobody", or
+ * "builder" if that user built the root file system (rootfs/build.sh). */
 #define SURVIVOR                                                          \
     "exec su -s /bin/sh $(awk -F: '$3 == 65534 {print $1}' /etc/passwd) " \
     "-c 'echo ready; exec sleep 1000'"
@@ -1183,7 +1182,7 @@ static void clean_host_knows_a_program_that_was_built_again(void **state)
     assert_host_unchanged(before);
 }
 
-/* Its own root does not lack what the host's may lack. */
+/* Covers /etc with an empty tmpfs: clean-host must make no file in it. */
 static void clean_host_makes_no_file_on_the_host(void **state)
 {
     (void)state;
@@ -1198,8 +1197,8 @@ static void clean_host_makes_no_file_on_the_host(void **state)
                 "nothing to undo\n");
 }
 
-/* The other end of its eth0 is in another namespace. Its index there is by
- * chance the index of a port of the bridge here. */
+/* The eth0 of another tool's container: its other end is in a namespace that is
+ * not ours, and has there, by chance, the index of a port of our bridge. */
 static void clean_host_takes_no_other_container_for_a_survivor(void **state)
 {
     (void)state;
@@ -1557,7 +1556,7 @@ static void a_failure_of_any_call_leaves_no_network(void **state)
     (void)state;
     assert_true(fail_each_call(calls, WORDS(NULL)) >= 10);
     assert_int_equal(fail_each_call(inner, WORDS("--network", "none")), 1);
-    /* Beside another container, the host makes fewer calls than this one. */
+    /* If the bridge exists, the parent makes fewer calls than without it. */
     struct live other = start(READY("read line"));
     assert_in_range(fail_each_call(inner, WORDS("--network", "bridge")), 3, 9);
     assert_status(end(&other), 0);
