@@ -9,7 +9,9 @@
   else $r.name,
       ($r.facts | to_entries | map("\(.key)=\(.value)")
           | if length > 0 then "  facts: " + join("  ") else empty end),
-      (if $r.seen then "  seen:  " + ($r.seen | split("\n")[0:6] | join("\n         "))
+      (if $r.seen then ($r.seen | split("\n")) as $seen
+          | "  seen:  " + ($seen[0:6] | join("\n         ")),
+            (if $seen[6] then "         ... the sheet shows all: make grade\(.lab)" else empty end)
        else empty end),
       (if $r.hint then "  hint:  " + $r.hint else empty end),
       (if $r.read then "  read:  " + $r.read else empty end)

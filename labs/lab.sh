@@ -53,7 +53,7 @@ fi
         sed -E "s/\\b(container_main|make_mounts_private|die_with_parent|leave_session)\\b/\\1$mark/g"
 } >"$to"
 if [ "$to" = "lab/$stage.c" ]; then
-    echo "$to is yours to complete; its top says what to do. Then: make grade$number"
+    echo "$to is yours to complete; its top says what to do. Then: make setup grade$number"
 else
     echo "$to is begun. Whoever completes it saves it as lab/$stage.c"
 fi

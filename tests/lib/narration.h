@@ -13,6 +13,9 @@
  */
 void check_form(char *const lines[], pid_t *host, pid_t *container);
 
+/* The line about the container's clone(2). Fails the test if there is none. */
+char *find_clone(char *const lines[]);
+
 /* The line about the container's clone(2). Fails the test if a line of the
  * container comes before it, or, up to stage 5, another call of the parent. */
 char *clone_line(char *const lines[]);

@@ -331,8 +331,8 @@ struct live start_with(char *const args[])
         fail_msg("%s: printed '%s', not 'ready'", command[0], line);
     pid_t *children = children_of(live.parent);
     if (!children[0] || children[1])
-        fail_msg("%s: has %s child, while COMMAND runs", command[0],
-                 children[0] ? "more than one" : "no");
+        fail_msg("%s: expected one child while COMMAND runs, found %s",
+                 command[0], children[0] ? "more" : "none");
     live.container = children[0];
     alive[alive_count - 1] = live;
     return live;

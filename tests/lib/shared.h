@@ -67,15 +67,15 @@
         TEST(a_parent_that_fails_narrates_to_its_end),             \
         TEST(narration_of_strings_is_what_strace_prints)
 
-#define UNDO_TESTS(TEST)                                           \
-    TEST(nothing_is_left_after_success),                           \
-        TEST(nothing_is_left_after_bad_input),                     \
-        TEST(nothing_is_left_after_a_failure_of_any_call),         \
-        TEST(nothing_is_left_after_sigint),                        \
-        TEST(nothing_is_left_after_sigterm),                       \
-        TEST(nothing_is_left_after_sigkill),                       \
-        TEST(container_never_runs_on_without_its_parent),          \
-        TEST(command_that_handles_sigterm_returns_its_own_status), \
+#define UNDO_TESTS(TEST)                                             \
+    TEST(nothing_is_left_after_success),                             \
+        TEST(nothing_is_left_after_bad_input),                       \
+        TEST(any_call_that_fails_ends_the_start_and_leaves_nothing), \
+        TEST(nothing_is_left_after_sigint),                          \
+        TEST(nothing_is_left_after_sigterm),                         \
+        TEST(nothing_is_left_after_sigkill),                         \
+        TEST(container_never_runs_on_without_its_parent),            \
+        TEST(command_that_handles_sigterm_returns_its_own_status),   \
         TEST(command_that_ignores_sigterm_is_killed_in_the_end)
 
 #define SHARED_TEST_LIST(TEST)                                      \

@@ -20,7 +20,7 @@ struct result run_strace(char *const args[], pid_t *host, pid_t *child)
     assert_lacks(result.err, "harness: strace"); /* make setup test */
     char **lines = lines_of(format("%s", result.err));
     check_form(lines, host, &inside);
-    char *line = clone_line(lines);
+    char *line = find_clone(lines);
     assert_int_equal(sscanf(strrchr(line, '=') + 1, "%d", child), 1);
     return result;
 }

@@ -28,7 +28,7 @@ void nothing_is_left_after_bad_input(void **state)
     assert_host_unchanged(before);
 }
 
-void nothing_is_left_after_a_failure_of_any_call(void **state)
+void any_call_that_fails_ends_the_start_and_leaves_nothing(void **state)
 {
     static const char *const calls[] = {
         "socketpair",  "clone",         "prctl",     "mount",

@@ -523,7 +523,7 @@ static void only_before_stage_2_a_file_in_tmp_is_seen_outside(void **state)
     assert_int_equal(seen, !has(NEW_MOUNTS));
 }
 
-static void only_before_stage_3_proc_has_the_hosts_processes(void **state)
+static void from_stage_3_on_proc_has_no_process_of_the_host(void **state)
 {
     (void)state;
     char *script = format("[ -e /proc/%d ] || printf 'no '; "
@@ -583,7 +583,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_second_sigterm_ends_the_wait),
     cmocka_unit_test(first_process_dies_with_a_killed_parent),
     cmocka_unit_test(only_before_stage_2_a_file_in_tmp_is_seen_outside),
-    cmocka_unit_test(only_before_stage_3_proc_has_the_hosts_processes),
+    cmocka_unit_test(from_stage_3_on_proc_has_no_process_of_the_host),
     cmocka_unit_test(
         only_before_stage_3_a_background_process_outlives_the_parent),
 };

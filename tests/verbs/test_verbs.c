@@ -130,8 +130,10 @@ static void run_before_a_build_says_what_to_type(void **state)
     (void)state;
     struct result result = shell("./run echo run");
     assert_status(result, 125);
-    assert_text(result.err, "./run: no stage is built, or the last build "
-                            "failed\n  hint: make stage1\n");
+    assert_text(result.err,
+                "./run: no stage is built, or the last build "
+                "failed\n  hint: make stageN, where N is the stage to run; "
+                "read its messages\n");
 }
 
 static void run_works_from_another_directory(void **state)
