@@ -260,6 +260,18 @@ labs_are_complete() {
 }
 check "labs/labs.txt is complete" labs_are_complete
 
+# A reader's edit stays until the lesson says to take it back.
+edits_are_taken_back() {
+    for lesson in stage*/README.md; do
+        awk '/^<!-- edit: / { edited = 1 }
+            /[Tt]ake (the edit|that) back/ { edited = 0 }
+            END { exit edited }' "$lesson" ||
+            { echo "$lesson leaves its last edit in the program" && bad=yes; }
+    done
+    [ -z "${bad:-}" ]
+}
+check "lessons take their edits back" edits_are_taken_back
+
 check "README.md says how many lines each stage adds" readme_counts_lines
 
 echo "$passed passed, $failed failed"
