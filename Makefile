@@ -38,7 +38,7 @@ SETUP := $(filter setup,$(MAKECMDGOALS))
 # The word to type before ./run.
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo )
 
-# The lines after "#:+" are not shown in the handout of a lab.
+# A line that begins with "#:+" is not shown in the handout of a lab.
 .PHONY: help
 help:
 	@sed -n $(if $(wildcard tests/mutants),-e 's/^#:+ \?//p') -e 's/^#: //p' Makefile
@@ -64,7 +64,7 @@ help:
 #: make vm        open a root shell on this tree in a virtual machine with
 #:                cgroup v2; needs no root. CMD='make test6' runs one command,
 #:                ARCH=arm64 selects another architecture
-#: make vm-test   run make test in that machine (10 minutes)
+#:+ make vm-test   run make test in that machine (10 minutes)
 #:+ make mutants   prove that the tests notice each missing part of a stage
 #:+ make lessons   run the lessons' commands and compare their output
 #:+ make check     check format, warnings, static analysis, rules for stages
@@ -76,8 +76,8 @@ help:
 #:+ make grades    grade a class: DIR=submissions LAB=3; JOBS=4 at a time
 #:+ make calibrate prove that the grades of labs are right; LAB=3 for one
 #: make clean     remove the build directory
-#: make clean-host  remove what killed containers left on the host;
-#:                KILL=1 also kills containers that survived their parent
+#:+ make clean-host  remove what killed containers left on the host;
+#:+                KILL=1 also kills containers that survived their parent
 #:+
 #:+ make setup stage7 && sudo ./run   is all it takes. With a second goal, setup
 #:+ installs only what that goal needs: make setup test, make setup check.

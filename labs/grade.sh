@@ -69,6 +69,7 @@ put() {
 
 mkdir -p "$(dirname "$json")"
 rm -f "$json"
+command -v jq >/dev/null || broken "jq not found" "make setup grade$number"
 jq -Rn --argjson n "$number" -f labs/lab.jq labs/labs.txt >"$work/lab" 2>/dev/null ||
     broken "there is no lab $number" "labs/labs.txt lists the labs"
 
@@ -211,7 +212,7 @@ running=
 }
 if [ "$(jq -r .state "$json")" != graded ]; then
     put '.state = "graded" | .note = ((.note // "") + "The grading was stopped (status " +
-        $status + "); what came after does not count.")' --arg status "$status" "$json"
+        $status + "). A requirement that was not tested before has 0 points.")' --arg status "$status" "$json"
 fi
 [ -n "${QUIET:-}" ] || jq -r -f labs/sheet.jq "$json"
 exit 0

@@ -9,8 +9,9 @@
 # has a score is graded again only if it, the lab, the grader or HOST has changed.
 #
 # JOBS at a time (as many as there are processors), by GNU parallel.
-# SSHLOGINFILE=FILE: on the machines of that file instead (see parallel(1)), which have
-# this tree at the same path, with make setup grades done. HOST=1: as in labs/grade.sh.
+# SSHLOGINFILE=FILE: on the machines of that file instead (see parallel(1)). Each has
+# this tree at the same path, and `sh tools/setup.sh grades` has been run there. HOST=1:
+# as in labs/grade.sh.
 set -u
 cd "$(dirname "$0")/.." || exit 125
 fail() {
@@ -20,8 +21,9 @@ fail() {
 [ -z "${SSHLOGINFILE:-}" ] || command -v rsync >/dev/null ||
     fail "rsync not found" "install rsync, here and on the other machines"
 [ -d "${1:-}" ] || fail "DIR=${1:-}: expected a directory of submissions" "make grades DIR=submissions LAB=3"
-[ -n "${LAB:-}" ] || fail "which lab?" "make grades DIR=$1 LAB=3"
+[ -n "${LAB:-}" ] || fail "LAB= is missing: expected the number of a lab" "make grades DIR=$1 LAB=3"
 command -v parallel >/dev/null || fail "GNU parallel not found" "make setup grades DIR=$1 LAB=$LAB"
+command -v jq >/dev/null || fail "jq not found" "make setup grades DIR=$1 LAB=$LAB"
 directory=$(cd "$1" && pwd)
 results=$directory-grades
 ids=$(jq -Rn --argjson n "$LAB" -f labs/lab.jq labs/labs.txt 2>/dev/null |

@@ -27,7 +27,9 @@ stage=$(printf 'stage%02d' "$number")
 : "${LIMIT:=60}" # seconds that one requirement may take
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
-export PATIENCE="${PATIENCE:-15}" PROCESSES=300 # see tests/lib/apart.h
+# Seconds that a test may last (tests/lib/harness.h), processes that it may have
+# (tests/lib/apart.c).
+export PATIENCE="${PATIENCE:-15}" PROCESSES=300
 read -r nonce </proc/sys/kernel/random/uuid
 echo "nonce $nonce"
 tell() {

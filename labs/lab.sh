@@ -7,7 +7,7 @@
 # task as a comment and the stage's number changed. Never overwrites. SEED=WORD (a
 # student's name) puts a mark of WORD into the names of some functions, so that a
 # teacher sees whose copy was handed in: it is the column "seed" of make grades.
-# Not for lab 1, which begins with no functions.
+# Not for lab 1, which begins with main alone.
 set -eu
 cd "$(dirname "$0")/.."
 number=$1
@@ -28,7 +28,7 @@ if [ ! -f "$source" ]; then
     exit 1
 fi
 if [ "$number" -eq 1 ] && [ -n "${SEED:-}" ]; then
-    echo "lab 1 takes no SEED: the file that it begins with has no function of its own" >&2
+    echo "lab 1 takes no SEED: the file that it begins with has no function but main" >&2
     exit 1
 fi
 mark=

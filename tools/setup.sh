@@ -5,8 +5,8 @@
 #
 # GOAL is a goal of the Makefile (stage7, test, check) and decides which
 # packages are needed; without a GOAL, those of `make test`. Prints each command
-# before running it. Installs nothing if no package is missing. For vm, grade
-# and hint goals, also makes the kernel of the machine.
+# before running it. Installs nothing if no package is missing. For vm, grade,
+# hint and calibrate, also makes the kernel of the machine.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -183,7 +183,7 @@ for goal in "$@"; do
         need_for_grading && need_for_testing
         case $goal in *[5-9]) need_for_network ;; grades | calibrate) need_for_network ;; esac
         case $goal in
-        grade* | hint*)
+        grade* | hint* | calibrate)
             [ -n "${HOST:-}" ] || need_for_machine
             machine=${HOST:-yes}
             ;;

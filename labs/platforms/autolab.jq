@@ -26,7 +26,7 @@ def padded($n): . + " " * ([$n - length, 1] | max);
     ) \(.submission.sha256 // "" | .[:7])" | short(400)),
   (.note // empty | short(2000)),
   (if .state == "grading" then
-      "The grading ended early. Only what was tested before counts."
+      "The grading ended early. A requirement that was not tested before has 0 points."
    else empty end),
   (.requirements[]
    | "  " + (.name | short(200) | padded(52)) + if .result == "cannot"

@@ -36,7 +36,7 @@ def details:
             ) \(.submission.sha256 // "" | .[:7])",
         (.note // empty),
         (if .state == "grading" then
-            "The grading ended early. Only what was tested before counts."
+            "The grading ended early. A requirement that was not tested before has 0 points."
          else empty end),
         ($untested[] | "This machine cannot test: \(.name)"),
         (if $scored | not then "No score."

@@ -28,7 +28,7 @@ def message:
     "lab \(.lab) \(.title), version \(.version) of the handout",
     (.note // empty),
     (if .state == "grading" then
-        "The grading ended early. Only what was tested before counts."
+        "The grading ended early. A requirement that was not tested before has 0 points."
      else empty end),
     (if scored then "total \(.points)/\(.max)" else "No score." end)
 ] | join("\n") | short(8000)) as $message

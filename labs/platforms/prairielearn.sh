@@ -11,9 +11,9 @@
 #     RUN cd /lab && apt-get update && apt-get install -y jq make && \
 #         sh tools/setup.sh grade3 && make lab3 && make grade3 && rm -r lab
 #
-# and put this into the question's info.json; in its question.html,
-# <pl-file-upload file-names="stage03.c"></pl-file-upload> and
-# <pl-external-grader-results></pl-external-grader-results>.
+# Put <pl-file-upload file-names="stage03.c"></pl-file-upload> and
+# <pl-external-grader-results></pl-external-grader-results> into the question's
+# question.html, and these lines into its info.json:
 #
 #     "gradingMethod": "External",
 #     "externalGradingOptions": {
