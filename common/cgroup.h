@@ -27,7 +27,7 @@ struct cgroup {
     char *path;        /* the caller's cgroup, from /proc/self/cgroup */
     char *mount;       /* the hierarchy's mount point */
     char *parent;      /* the directory mini-container */
-    char *directory;   /* the container's cgroup, PARENT/PID; NULL: not made */
+    char *directory;   /* PARENT/PID, or PARENT/PID.N; NULL: not made */
     int fd;            /* of that directory, close-on-exec; -1: not made */
     struct cgroup *next;
 };
@@ -39,7 +39,8 @@ struct cgroup *find_cgroups(void);
 
 /* Removes stale cgroups, which killed runs left in the mini-container
  * directories of ALL (version 1: in the caller's cgroup): those that are named
- * after the PID of an ended process and have no process in or below them. */
+ * after the PID of an ended process, have no process in or below them, and
+ * whose lock nobody holds. */
 void remove_stale_cgroups(const struct cgroup *all);
 
 /* Makes the container's cgroup in the hierarchy of CONTROLLER ("memory"; NULL:

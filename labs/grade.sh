@@ -211,7 +211,7 @@ running=
     broken "the grading ended with status $status and no result" "make setup grade$number"
 }
 if [ "$(jq -r .state "$json")" != graded ]; then
-    put '.state = "graded" | .note = ((.note // "") + "The grading was stopped (status " +
+    put '.state = "graded" | .note = ((.note // "" | if . == "" then . else . + " " end) + "The grading was stopped (status " +
         $status + "). A requirement that was not tested before has 0 points.")' --arg status "$status" "$json"
 fi
 [ -n "${QUIET:-}" ] || jq -r -f labs/sheet.jq "$json"

@@ -70,8 +70,8 @@ shown() {
 
 # --- building -------------------------------------------------------------------
 
-# As a user without rights, in a directory of its own: the submission may include
-# any file that this user can read, and use up no more than this.
+# As a user without rights, in a directory of its own: the submission can include
+# any file that this user can read. ulimit and timeout bound the compiler.
 build() {
     mkdir "$work/objects" && chown 65534:65534 "$work/objects"
     # shellcheck disable=SC2086,SC2154 # several words, from build/lab/flags

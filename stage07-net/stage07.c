@@ -4,7 +4,7 @@
  * and ports, and reaches the world through the host. With this it is complete.
  *
  *     make stage7 && sudo ./run
- *     sudo ./run httpd -f -p 80      on the host: wget eth0's address
+ *     sudo ./run httpd -f -h /etc    on the host: wget ADDRESS/hostname
  *
  * A new network namespace has a loopback interface that is down, and nothing
  * else. A veth pair is the cable: one end is eth0 in the container, the other

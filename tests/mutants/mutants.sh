@@ -196,7 +196,7 @@ case ${1:-} in
 *) grep -F -e "${1:-}" "$work/all" >"$work/list" || : ;;
 esac
 if ! [ -s "$work/list" ]; then
-    echo "mutants: no entry of tests/mutants/mutants.txt has the words '$1'" >&2
+    echo "mutants: nothing matches '$1': expected the number of a stage, or words of an entry" >&2
     exit 1
 fi
 for n in $(seq 0 $((copies - 1))); do

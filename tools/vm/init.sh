@@ -38,7 +38,8 @@ mount_files() {
     fi
 }
 
-# Shows only the host's system directories: COMMAND learns nothing else of this run.
+# Shows the tree, the input and the host's system directories. The directory of this
+# run is unmounted once its files are copied.
 seal() {
     $busybox mount -t tmpfs -o mode=755 tmpfs /root
     $busybox mkdir /run

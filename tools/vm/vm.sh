@@ -162,7 +162,7 @@ exec 4<"$run/status"
 
 # --- the machine --------------------------------------------------------------
 
-# One processor: QEMU translates no faster for two, and hangs now and then.
+# One processor: with two, QEMU translates no faster, and sometimes hangs.
 # Fixed addresses (norandmaps): QEMU finds its translation of a program again by
 # address.
 set -- "$qemu" $machine_options -accel "$accelerator" -m $memory -smp 1 \
