@@ -155,6 +155,11 @@ fetch_foreign_system() {
     ln -sf mawk "$root/usr/bin/awk"
     echo "root:x:0:0:root:/root:/bin/sh" >"$root/etc/passwd"
     echo "root:x:0:" >"$root/etc/group"
+    echo "nameserver 192.0.2.53" >"$root/etc/resolv.conf"
+    echo "127.0.0.1 localhost" >"$root/etc/hosts"
+    echo vm >"$root/etc/hostname"
+    # The files belong to this user: a set-user-ID program would lose root's rights.
+    chmod -R ug-s "$root"
 }
 
 fetch() {
