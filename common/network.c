@@ -360,7 +360,7 @@ static bool close_links(const char *script)
 
     if (done)
         narrate_note(
-            "nft -f - lets the newly forwarding links pass answers only");
+            "links that did not forward pass answers only: nft -f -");
     else
         warn("no forwarding: nft: %s", error ? error : output);
     free(output);
