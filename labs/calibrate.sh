@@ -3,14 +3,20 @@
 #
 # Proves that the grades are right: labs/calibrate.sh [N]
 #
-# For each lab: the stage's own program gets all points and no hint fires on it; an
-# empty program gets none; the program that the lab starts from gets those of
-# "build" and "kept" (lab 1: none); each mutant of the stage (tests/mutants) loses the requirement
-# that has its test or a hint for it. Requirements that need that one are not run. No
-# other is lost (but a mutant that starts no COMMAND at all may lose everything); each hint fires
-# on the mutants that it names. For lab 3, the programs of labs/wrong get what their
-# first line says, and the hint that it names fires. Those in C, which want to do
-# harm, are graded in the machine, all others on the host, as root.
+# For each lab:
+#
+# - The stage's own program gets all points, and no hint fires on it.
+# - An empty program gets none.
+# - The program that the lab starts from gets those of "build" and "kept" (lab 1:
+#   none).
+# - Each mutant of the stage (tests/mutants) loses the requirement that has its test
+#   or a hint for it. Requirements that need that one are not run. No other is lost,
+#   but a mutant that starts no COMMAND at all may lose everything.
+# - Each hint fires on the mutants that it names.
+#
+# For lab 3, the programs of labs/wrong get what their first line says, and the hint
+# that it names fires. Those in C, which want to do harm, are graded in the machine,
+# all others on the host, as root.
 set -u
 cd "$(dirname "$0")/.." || exit 125
 if [ "$(id -u)" -ne 0 ]; then

@@ -6,7 +6,8 @@
 # FILE is lab/stageNN.c unless given. Writes the grade to JSON (build/gradeN.json)
 # after each requirement, and prints the sheet. TEST=ID tries that requirement
 # alone, whatever it needs, and gives no points (build/gradeN-ID.json).
-# make grades sets MISSING=SENTENCE: why there is no FILE. Only FILE is the submission's: the tests, common/ and the grader come from a clean copy of this
+# make grades sets MISSING=SENTENCE: why there is no FILE. Only FILE is the
+# submission's: the tests, common/ and the grader come from a clean copy of this
 # tree, build/grade/N.
 #
 # The tests run in the machine of make vm, which sees that copy and FILE and

@@ -54,15 +54,10 @@ void check_form(char *const lines[], pid_t *host, pid_t *container)
     assert_int_not_equal(*container, 0);
 }
 
-static bool is_clone(const char *line)
-{
-    return strstr(line, "]   clone(") || strstr(line, "]   clone3(");
-}
-
 char *find_clone(char *const lines[])
 {
     for (int i = 0; lines[i]; i++)
-        if (is_clone(lines[i]))
+        if (strstr(lines[i], "]   clone(") || strstr(lines[i], "]   clone3("))
             return lines[i];
     fail_msg("clone is not narrated, but: %s", lines[0] ? lines[0] : "nothing");
     return NULL;
@@ -70,15 +65,12 @@ char *find_clone(char *const lines[])
 
 char *clone_line(char *const lines[])
 {
-    for (int i = 0; lines[i]; i++) {
+    char *line = find_clone(lines);
+
+    for (int i = 0; i == 0 || lines[i - 1] != line; i++)
         if (strncmp(lines[i], "[host ", 6) != 0 || (!has(NEW_CGROUPS) && i > 1))
-            break;
-        if (is_clone(lines[i]))
-            return lines[i];
-    }
-    fail_msg("clone does not come first, but: %s",
-             lines[0] ? lines[0] : "nothing");
-    return NULL;
+            fail_msg("clone does not come first, but: %s", lines[0]);
+    return line;
 }
 
 void narration_has_one_form_and_clone_comes_first(void **state)
