@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SHORT_MS = 3, LONG_MS = 50, MESSAGE_MS = 1000, LIMIT_MS = 30000 };
+enum { SHORT_MS = 1, LONG_MS = 50, MESSAGE_MS = 1000, LIMIT_MS = 30000 };
 
 static int lock = -1;
 
@@ -81,14 +81,17 @@ static void unlock_at_exit(void)
 void lock_host(void)
 {
     static bool registered;
-    int waited = 0;
+    int waited = 0, slept = 0;
 
     if (!registered)
         at_exit(unlock_at_exit);
     registered = true;
 
     while (lock == -1 && !try_lock(&waited)) {
-        int ms = waited < MESSAGE_MS ? SHORT_MS : LONG_MS;
+        /* Ask less and less often: many waiting processes that ask often take
+         * the processor from the holder. */
+        int ms = SHORT_MS + slept / 8;
+        ms = ms < LONG_MS ? ms : LONG_MS;
         if (waited < MESSAGE_MS && waited + ms >= MESSAGE_MS)
             warn("waiting for another container that holds %s\n"
                  "  hint: fuser -v %s names its process",
@@ -99,6 +102,7 @@ void lock_host(void)
                  LIMIT_MS / 1000);
         wait_or_end(ms);
         waited += ms;
+        slept += ms;
     }
 }
 

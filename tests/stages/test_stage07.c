@@ -1013,6 +1013,26 @@ static void a_wait_for_the_lock_has_a_message_and_an_end(void **state)
     }
 }
 
+/* Thirty processes that ask every few milliseconds take the processor from the
+ * holder. Counts the calls until the message, which counts the sleep. */
+static void a_wait_for_the_lock_asks_less_and_less_often(void **state)
+{
+    (void)state;
+    char *calls = format("%s/calls", scratch());
+    char *errors = format("%s/errors", scratch());
+    char *out = on_host(
+        format("mkdir -m 700 /run/" OURS "; exec 9</run/" OURS "; flock 9;"
+               "strace -q -e trace=flock -o %2$s '%3$s' -q true 2>%1$s 9<&- &"
+               "until grep -qs waiting %1$s; do sleep 0.02; done;"
+               "grep -c EAGAIN %2$s; flock -u 9; wait $!; echo $?",
+               errors, calls, stage_program()));
+    char *status;
+    long asked = strtol(out, &status, 10);
+
+    assert_text(status, "\n0\n");
+    assert_in_range(asked, 10, 150);
+}
+
 static void a_lock_that_others_could_hold_is_refused(void **state)
 {
     static const char *const ways[] = {
@@ -1681,6 +1701,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_parent_killed_at_any_request_is_mended),
     cmocka_unit_test(a_lock_that_any_user_can_take_stops_nobody),
     cmocka_unit_test(a_wait_for_the_lock_has_a_message_and_an_end),
+    cmocka_unit_test(a_wait_for_the_lock_asks_less_and_less_often),
     cmocka_unit_test(a_lock_that_others_could_hold_is_refused),
     cmocka_unit_test(a_lock_that_fails_is_reported_and_mended),
     cmocka_unit_test(a_bridge_without_alias_is_ours),
