@@ -244,17 +244,22 @@ void remove_stale_cgroups(const struct cgroup *all)
     }
 }
 
+static bool has_controller(const struct cgroup *c, const char *controller)
+{
+    if (c->version == 1)
+        return has_word(c->controllers, controller);
+    char *list = read_in(c->mount, "cgroup.controllers");
+    bool has = list && has_word(list, controller);
+    free(list);
+    return has;
+}
+
+/* Without CONTROLLER: the hierarchy of version 2. */
 static struct cgroup *hierarchy_of(struct cgroup *all, const char *controller)
 {
-    for (struct cgroup *c = all; c; c = c->next) {
-        char *list = c->version == 1 ? xstrdup(c->controllers)
-                                     : read_in(c->mount, "cgroup.controllers");
-        bool has =
-            controller ? list && has_word(list, controller) : c->version == 2;
-        free(list);
-        if (has)
+    for (struct cgroup *c = all; c; c = c->next)
+        if (controller ? has_controller(c, controller) : c->version == 2)
             return c;
-    }
     return NULL;
 }
 

@@ -107,17 +107,16 @@ void wait_for_parent(struct container *container)
     narrate_held();
 }
 
-/* Use the system call: sigaction(2) of the C library refuses to change the
- * signals that the library reserves. An action of zeros is SIG_DFL. */
+/* hold_signals() left out the ignored signals, which would stay ignored after
+ * execve(2), and those that the C library reserves. sigaction(2) of the library
+ * refuses the latter: use the system call. An action of zeros is SIG_DFL. */
 void reset_signals(void)
 {
     const long action[8] = {0};
 
-    /* SIGKILL and SIGSTOP have no other action: EINVAL. */
     for (int number = 1; number < NSIG; number++)
-        if (syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8) ==
-                -1 &&
-            errno != EINVAL)
+        if (!sigismember(&held, number) &&
+            syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8))
             die("rt_sigaction", "%d", number);
 }
 

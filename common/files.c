@@ -155,21 +155,22 @@ char **existing_paths(const char *names)
     for (char *name = strtok_r(copy, " ", &next); name;
          name = strtok_r(NULL, " ", &next)) {
         const char *star = strchrnul(name, '*');
-        const char *slash = memrchr(name, '/', (size_t)(star - name));
-        char *parent = xasprintf("%.*s", (int)(slash - name), name);
-        DIR *directory = opendir(*parent ? parent : "/");
+        const char *base =
+            (char *)memrchr(name, '/', (size_t)(star - name)) + 1;
+        char *parent = xasprintf("%.*s", (int)(base - name), name);
+        DIR *directory = *star ? opendir(parent) : NULL;
         struct dirent *entry;
 
-        if (!directory)
-            die("open", "%s", *parent ? parent : "/");
+        if (*star ? !directory : access(parent, F_OK) == -1)
+            die(*star ? "open" : "access", "%s", parent);
         if (!*star)
             found = add_existing(found, xstrdup(name));
-        while (*star && (entry = readdir(directory)))
-            if (strncmp(entry->d_name, slash + 1, (size_t)(star - slash) - 1) ==
-                0)
-                found = add_existing(found, xasprintf("%s/%s%s", parent,
+        while (directory && (entry = readdir(directory)))
+            if (strncmp(entry->d_name, base, (size_t)(star - base)) == 0)
+                found = add_existing(found, xasprintf("%s%s%s", parent,
                                                       entry->d_name, star + 1));
-        closedir(directory);
+        if (directory)
+            closedir(directory);
         free(parent);
     }
     free(copy);

@@ -292,7 +292,6 @@ static void cover_kernel_files(void)
 static void limit_resources(struct container *container)
 {
     container->cgroups = find_cgroups();
-    remove_stale_cgroups(container->cgroups);
     make_cgroup(container->cgroups, NULL);
     for (const struct limit *l = limits; l->controller; l++) {
         long long n = option_number(&container->options, l->controller);
@@ -477,6 +476,8 @@ int main(int argc, char *argv[])
         connect_network(container->pid);
 
     release_container(container);
+    /* Killed runs left these. The container starts meanwhile. */
+    remove_stale_cgroups(container->cgroups);
     int status = wait_for_container(container);
     report_cgroups(container);
     return status;
