@@ -10,8 +10,8 @@
  * order, with 50 ms idle before each start: back to back, the
  * kernel would still be busy with the end of the last one.
  *
- *     bench [RUNS]       20 runs of each; STAGE=stage07 in the environment
- * names the program, in the directory of this one
+ *     STAGE=stage07 bench [RUNS]
+ * STAGE is a program in the directory of this one; RUNS is 20 by default.
  *
  * Prints medians in milliseconds, ratios to the floor and peak memory; writes
  * them to build/bench.json, and the medians to build/bench.png with gnuplot.

@@ -40,7 +40,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* IF_OPER_UP of <linux/if.h>, which <net/if.h> does not admit beside it. */
+/* IF_OPER_UP of <linux/if.h>, which cannot be included beside <net/if.h>. */
 enum { OPER_UP = 6 };
 
 #define SECURE (MS_NOSUID | MS_NODEV | MS_NOEXEC)

@@ -13,7 +13,7 @@
  * Ends as the parent ends, once all processes have; 98: the call was not made,
  * 99: not ended after 20 seconds, or PATIENCE if that is longer.
  *
- * strace(1) can inject as well, but counts for all processes alike. ptrace(2)
+ * strace(1) can inject too, but into each process alike. See ptrace(2).
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -72,7 +72,7 @@ static const struct {
     CALL(socket),        CALL(socketpair),     CALL(symlinkat),
     CALL(umount2),       CALL(unlinkat),       CALL(unshare),
     CALL(wait4),         CALL(waitid),         CALL(write),
-#ifdef SYS_open /* what younger architectures have only with "at" */
+#ifdef SYS_open /* younger architectures have newer forms of these */
     CALL(access),        CALL(dup2),           CALL(mkdir),
     CALL(mknod),         CALL(open),           CALL(poll),
     CALL(readlink),      CALL(rmdir),          CALL(stat),

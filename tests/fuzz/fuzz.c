@@ -172,7 +172,7 @@ static void fuzz_size(char *text)
 }
 
 /* Digits with at most one point between or around them. Binary fractions are
- * not exact: at the limits either answer is good, and the number within 1. */
+ * not exact: at the limits either answer is good; the quota may differ by 1. */
 static void fuzz_cpus(char *text)
 {
     const char *point = strchr(text, '.');

@@ -39,7 +39,7 @@ enum { NO_TEST = 0, OUT_OF_TIME = -1, TOO_MANY = -2 };
 /* What PID 1 and the process that runs cmocka share. */
 static struct watch {
     atomic_llong deadline; /* of the current test, or one of the above */
-    atomic_bool give_up;   /* it goes on although its processes are dead */
+    atomic_bool give_up;   /* the test goes on without its processes */
 } * watch;
 
 static char name[32];   /* of this run */
@@ -67,8 +67,8 @@ long long now_ms(void)
 
 /* --- the namespaces ------------------------------------------------------- */
 
-/* Directories of the host that a tmpfs covers. No other program of the machine
- * writes there, and the kernel removes all files with the mount. */
+/* A tmpfs covers these directories of the host. No other program of the machine
+ * writes to that tmpfs, and the kernel removes its files with the mount. */
 static const struct {
     const char *path, *options;
 } covered[] = {

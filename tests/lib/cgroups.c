@@ -35,7 +35,7 @@ static const struct {
 
 static struct hierarchy all[MOST]; /* those with a controller of stage 6 */
 static size_t count;
-static size_t mounted;  /* all that have controllers, and version 2 */
+static size_t mounted;  /* how many there are, with other controllers too */
 static int locks[MOST]; /* held until we end */
 
 /* The path in hierarchy H by TEXT, a /proc/PID/cgroup; NULL: none. */
@@ -92,7 +92,7 @@ static void take_mount(const char *line, const char *own, const char *name)
     char *path = path_in(own, &h);
     if (!path || !is_wanted(&h) || count == MOST)
         return;
-    /* Version 2: the top may enable controllers for its children. */
+    /* Version 2: only the top may have processes and enable controllers. */
     directory_of(h.base, sizeof(h.base), h.mount, root,
                  h.version == 2 ? root : path);
     size_t length = strlen(h.base);
@@ -102,7 +102,7 @@ static void take_mount(const char *line, const char *own, const char *name)
     all[count++] = h;
 }
 
-/* "0" is the writer. Only `tasks` moves a single thread without a long wait. */
+/* "0" is the writer. Version 1: cgroup.procs takes much longer than tasks. */
 static bool enter(const struct hierarchy *h, const char *directory)
 {
     char *path =
@@ -172,8 +172,8 @@ static int lock_parent(const char *parent)
     return lock_path(parent, 0);
 }
 
-/* A run holds this lock as long as it lives. The lock is on a file, because
- * lock_parent() locks directories. Returns -1 if it is held. */
+/* A run holds this lock as long as it lives: on a file, because a run inside it
+ * takes lock_parent() on the directory. Returns -1 if the lock is held. */
 static int lock_run(const char *base)
 {
     return lock_path(format("%s/cgroup.procs", base), LOCK_NB);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The test program's own cgroups. Containers make theirs below, so tests see
- * what they leave and touch nothing else on the machine. They also limit what
- * a wrong program can use. This file finds the hierarchies without
- * common/cgroup.c, which it is to judge. See cgroups(7).
+ * what they leave and touch nothing else on the machine. These cgroups also
+ * limit a wrong program. This file finds the hierarchies without
+ * common/cgroup.c, which the tests are to judge. See cgroups(7).
  *
- * Their directories are called container-test-XXXXXX, like scratch(). The
+ * The directories are called container-test-XXXXXX, like scratch(). The
  * process that made them holds a lock on a file in each, see flock(2). Without
  * the lock, a directory belongs to a dead run, and the next run removes it.
  */

@@ -22,7 +22,7 @@ void assert_lacks(const char *text, const char *part)
 
 void assert_text(const char *text, const char *expected)
 {
-    size_t same = 0; /* characters, to the beginning of a line */
+    size_t same = 0; /* equal characters before the line that differs */
 
     if (!text || !expected)
         fail_msg("seen:     %s\nexpected: %s", text ? text : "nothing",

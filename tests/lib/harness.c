@@ -66,7 +66,7 @@ static int end_test(void **state)
     int bad = test->teardown_func ? test->teardown_func(state) : 0;
 
     if (why_stopped() && graded())
-        hangs = MOST_HANGS; /* the grade of a program that hangs has an end */
+        hangs = MOST_HANGS; /* a grade must end soon: one is enough */
     else if (why_stopped() && ++hangs == MOST_HANGS)
         print_message("%d tests did not end: each of the others has less "
                       "time, %d s\n",

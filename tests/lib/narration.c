@@ -159,7 +159,7 @@ static char *normal(const char *line)
         at[3] = end[1] = '\0';
         return format("%s%s", copy, comment);
     }
-    /* What strace 6.1 says about the propagation that is not to be changed. */
+    /* strace 6.1 prints this behind propagation=0, which changes nothing. */
     if ((at = strstr(copy, " /* MS_??? */")))
         memmove(at, at + 13, strlen(at + 13) + 1);
     return copy;

@@ -3,7 +3,7 @@
  * COMMAND of some tests, linked statically, so that it runs in every root:
  *
  *     probe block N    blocks signal N, says "ready", and waits
- *     probe wait N     the same, and ends when sigwait(3) returns the signal
+ *     probe wait N     the same, and ends when sigwaitinfo(2) returns N
  *     probe keyring    prints the description of its session keyring
  */
 #define _GNU_SOURCE

@@ -65,7 +65,7 @@ fi
 # --- the directory of this run --------------------------------------------------
 
 # It is locked, flock(2), while this shell lives. One without a lock was left by
-# a shell that was killed. The lock on /tmp is for the moment in between.
+# a shell that was killed. The lock on /tmp keeps others out until ours is taken.
 make_directory() {
     exec 8</tmp
     flock 8
@@ -104,7 +104,7 @@ print_share() {
     [ "$status" -eq 0 ] || worst=$status
 }
 
-# After the last share of a program, which may be none.
+# count_program TEST: after its last share. TEST is empty before the first.
 count_program() {
     [ -n "$1" ] || return 0
     ran=$(count RUN)
@@ -157,7 +157,7 @@ for n in $(seq $at_once); do
     setpriv --pdeathsig KILL "$0" --worker "$work" $$ "$claims" 9<&- &
     workers="$workers $!"
 done
-exec 4<"$work/ended" 3>&- # at its end when the workers are gone
+exec 4<"$work/ended" 3>&- # read fails when the workers are gone
 
 passed=0
 failed=0

@@ -111,7 +111,7 @@ static void a_stage_that_prints_without_end_fails(void **state)
 static void a_stage_that_forks_without_end_fails(void **state)
 {
     (void)state;
-    setenv("PROCESSES", "100", 1); /* this test has no more than 1000 either */
+    setenv("PROCESSES", "100", 1); /* below the 1000 of this test itself */
     struct result result =
         test_wrong("while :; do sleep 1000 & done", RUNS, 30);
     unsetenv("PROCESSES");
@@ -268,7 +268,7 @@ static void what_a_living_test_program_has_is_left_alone(void **state)
     signal_and_wait(pid, SIGTERM);
 }
 
-/* The words that make runs: run.sh and PROGRAM. */
+/* The command by which make(1) runs tests: run.sh and PROGRAM. */
 static char **run_sh(char *program)
 {
     char **words = calloc(3, sizeof(*words));

@@ -189,7 +189,7 @@ copies=$(($(nproc) * 2)) # they mostly wait
 unset MAKEFLAGS MFLAGS MAKELEVEL # the copies call make themselves
 rm -rf "$work"
 mkdir -p "$work"
-trap 'chown -R --reference=build "$work"' EXIT # make clean removes it
+trap 'chown -R --reference=build "$work"' EXIT # so that make clean can remove it
 read_table >"$work/all"
 case ${1:-} in
 [1-9] | [1-9][0-9]) awk -F '\t' -v stage="$1" '$2 == stage' "$work/all" >"$work/list" ;;

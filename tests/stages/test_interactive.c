@@ -77,8 +77,8 @@ static void expect(const char *text)
     t->seen = (size_t)(found - t->text) + strlen(text);
 }
 
-/* The same after output without end, which it forgets. It reads more slowly
- * than a process prints, as a terminal does. */
+/* The same for a process that prints very much: forgets what it has passed.
+ * Reads slowly, as a terminal does. */
 static void expect_after_flood(const char *text)
 {
     struct terminal *t = &terminal;
@@ -673,7 +673,7 @@ static void ctrl_z_gives_the_terminal_back_until_fg(void **state)
     wait_until(is_running, &container, "the container goes on");
     type_line("fg");
     wait_until(is_raw, NULL, "keys are the container's again");
-    /* Before stage 3, the kernel ends COMMAND: wait for the prompt first. */
+    /* Before stage 3, the parent would also read the keys behind Ctrl-C. */
     if (!has(NEW_PIDS)) {
         type(CONTROL('C'));
         expect("in-container> ");

@@ -168,7 +168,7 @@ static void ignore_signals(void *argument)
     long action[8] = {(long)SIG_IGN};
 
     (void)argument;
-    for (int number = 1; number < NSIG; number++) /* signal(2) omits two */
+    for (int number = 1; number < NSIG; number++) /* libc reserves 32, 33 */
         syscall(SYS_rt_sigaction, number, action, NULL, (NSIG - 1) / 8);
 }
 
@@ -208,8 +208,8 @@ static void join_keyring(void *argument)
         _exit(98);
 }
 
-/* The words with which COMMAND becomes tests/lib/probe.c, ended by NULL. The
- * tree may lie below /tmp. */
+/* The words with which COMMAND becomes tests/lib/probe.c, ended by NULL. Copies
+ * it: the tree may lie below /tmp, which stages 2 to 4 hide. */
 static char **probe_words(char *first, char *second)
 {
     char **words = calloc(7, sizeof(*words)), **end = words;
@@ -389,7 +389,7 @@ SIGNAL_TEST(sigusr2_arrives_in_command_once, USR2)
 SIGNAL_TEST(sigalrm_arrives_in_command_once, ALRM)
 SIGNAL_TEST(sigxcpu_arrives_in_command_once, XCPU)
 
-/* COMMAND prints it if it gets it. */
+/* COMMAND prints a line if it gets signal NUMBER. */
 static void check_ignored(int number)
 {
     struct live live =
@@ -422,7 +422,7 @@ static void what_the_caller_ignores_is_not_forwarded(void **state)
     signal(SIGHUP, SIG_DFL);
 }
 
-/* A signal that is blocked waits for sigwait(3): the kernel drops nothing. */
+/* PID 1 keeps a blocked signal pending, for sigwait(3): it is not dropped. */
 static bool is_pending(const void *pid)
 {
     char *text = status_of(*(const pid_t *)pid, "ShdPnd");

@@ -139,7 +139,7 @@ static void handler_of_pid_1_is_called(void **state)
     assert_text(result.out, "handled\n");
 }
 
-/* The parent forwards it. Taken for a dropped signal, it would mean SIGKILL. */
+/* The parent must not take it for a dropped signal: it would send SIGKILL. */
 static void a_signal_that_pid_1_ignores_does_not_end_it(void **state)
 {
     (void)state;

@@ -71,8 +71,8 @@ static void limits_are_in_their_files_seen_from_outside(void **state)
     }
 }
 
-/* Where the container sees a controller: version 2 is one hierarchy, others
- * have a directory each. */
+/* Where the container sees a controller. One hierarchy is at /sys/fs/cgroup
+ * itself; of several, each has a directory below it. */
 static char *inner_directory(const char *controller)
 {
     const struct hierarchy *h = hierarchy_of(controller);
@@ -533,8 +533,8 @@ static bool is_full(const void *limit)
 
 static void expect_exactly(int limit)
 {
-    /* The inner shell forks until it is refused, and dies of it; the outer
-     * one then takes its place. Each waits to be killed. */
+    /* The inner shell forks until it is refused, and dies of it. The outer one
+     * then forks the last sleep(1). All sleep until they are killed. */
     struct live live =
         start("--pids-limit", format("%d", limit),
               READY("sh -c 'while :; do sleep 1000 & done' 2>/dev/null; "
@@ -545,7 +545,7 @@ static void expect_exactly(int limit)
     most_pids = 0;
     wait_until(is_full, &limit, "the container is full");
     assert_int_equal(most_pids, limit);
-    if (access(peak, F_OK) == 0) /* Linux 6.6, version 2 */
+    if (access(peak, F_OK) == 0) /* since Linux 6.6 */
         assert_int_equal(atoi(contents(peak)), limit);
     /* Kill the container, not the parent, which then cleans up as usual. */
     kill(live.container, SIGKILL);
@@ -784,7 +784,7 @@ static void a_failing_set_up_says_one_thing(void **state)
     assert_text(result.err,
                 format("stage%02d: chdir /no/such: No such file or directory\n",
                        stage));
-    /* While it still sees the cgroups of the host. */
+    /* This one fails while it still sees the cgroups of the host. */
     result = run_quiet(LIMITS, "-v", "/no/such:/tmp/x", "true");
     assert_status(result, 125);
     assert_message(result, "open_tree /no/such: No such file", "--volume");
@@ -844,8 +844,8 @@ static void a_failing_write_of_the_parent_leaves_no_cgroup(void **state)
     assert_in_range(failed, 4, 19);
 }
 
-/* One file after the other is not found in the parent, which strace follows. A
- * limit that was asked for holds, or there is no container. */
+/* strace makes one open(2) of the parent after the other fail, as for a missing
+ * file. A limit that was asked for holds, or there is no container. */
 static void a_limit_that_the_kernel_lacks_is_refused(void **state)
 {
     static char script[] = "cat /sys/fs/cgroup/cpu*/cpu.cfs_quota_us "
@@ -1285,7 +1285,7 @@ static struct result run_nested(const char *prepare, const char *options)
     return result;
 }
 
-/* Version 2 makes a cgroup without a limit as well. */
+/* In version 2, the stage makes a cgroup even without a limit. */
 static void a_container_in_a_container_has_limits_or_a_message(void **state)
 {
     (void)state;

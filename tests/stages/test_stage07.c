@@ -576,9 +576,8 @@ static void containers_met_at_the_gateway_keep_their_addresses(void **state)
     assert_status(end(&other), 0);
 }
 
-/* A virtual machine, say, or another network that the host routes. */
-/* Returns a process in the network namespace of a neighbour, 203.0.113.2 on the
- * link vm0, with a route to OUTSIDE's namespace by way of the host. */
+/* Returns a process in the network namespace of a neighbour (a virtual machine,
+ * say), 203.0.113.2 on vm0, with a route to OUTSIDE by way of the host. */
 static pid_t make_neighbour(pid_t outside)
 {
     pid_t neighbour = make_namespace();
@@ -895,8 +894,8 @@ static void no_free_subnet_is_an_error(void **state)
 
 /* --- many ----------------------------------------------------------------- */
 
-/* Starts one with a common standard input and output. Each parent is PID 1 of a
- * PID namespace, so that none differs from the others in that. */
+/* Starts one; all share standard input and output. Each parent is PID 1 of a
+ * PID namespace, so all begin their search for an address at the same one. */
 static pid_t start_one(int in, int out)
 {
     char *program = stage_program();
@@ -1014,7 +1013,7 @@ static void a_wait_for_the_lock_has_a_message_and_an_end(void **state)
 }
 
 /* Thirty processes that ask every few milliseconds take the processor from the
- * holder. Counts the calls until the message, which counts the sleep. */
+ * holder. Counts the calls in the second before the message. */
 static void a_wait_for_the_lock_asks_less_and_less_often(void **state)
 {
     (void)state;
@@ -1097,7 +1096,7 @@ static void a_failure_while_leaving_keeps_the_status(void **state)
     assert_contains(result.err,
                     "link " BRIDGE " exists and is not a bridge of ours");
     on_host("ip link set " BRIDGE " address 02:6d:69:6e:69:30");
-    network_state(); /* waits until the port has gone: it is not unplugged */
+    network_state(); /* waits until the kernel has removed the port */
     assert_contains(inside("ping -c 1 -W 10 " GATEWAY), " 0% packet loss");
     assert_host_unchanged(before);
 }

@@ -52,14 +52,14 @@ make_stages() {
 }
 
 # run_tests NAME STAGES COMMAND...: the tests of these stages on the programs in
-# build/NAME. A test looks for them beside itself. The tests are the usual ones,
-# and so is the program that is to escape in a root without libraries.
+# build/NAME, the directory above the tests. Copies the usual tests, and the usual
+# build/escape: it must be static, for a root without libraries.
 run_tests() {
     name=$1 stages=$2
     shift 2
     mkdir -p "build/$name/tests"
     cp build/escape "build/$name"
-    # What follows are the words for run.sh.
+    # Append the tests to COMMAND: the words for run.sh.
     for n in $stages; do
         cp "build/tests/test_stage$n" "build/$name/tests"
         set -- "$@" "build/$name/tests/test_stage$n"
@@ -106,8 +106,8 @@ arm64() {
 }
 
 # Every finding ends a program, with a report on its standard error: a test that
-# expects a status or a text fails. Leaks are looked for when the parent ends,
-# the container's process ends by execve(2) or _exit(2).
+# expects a status or a text fails. Leaks are looked for at the end of the
+# parent alone: the container's process ends by execve(2) or _exit(2).
 #
 # Two checks are turned off. Before a call that does not return, AddressSanitizer
 # cleans up the stack (for longjmp(3)), and warns of a stack that it does not know,

@@ -233,7 +233,7 @@ static void docker_without_cap_sys_admin_is_seen(void **state)
     (void)state;
     set_user(0, "root");
     set("/.dockerenv", "");
-    set("/proc/self/status", "CapEff:\t00000000a80435fb\n"); /* its default */
+    set("/proc/self/status", "CapEff:\t00000000a80435fb\n"); /* no SYS_ADMIN */
     struct result result =
         expect("FIX   root: Docker drops CAP_SYS_ADMIN: use docker run "
                "--privileged, or a virtual machine\n",
@@ -741,8 +741,8 @@ static void an_ordinary_user_is_told_the_same(void **state)
 }
 
 /* Of the calls that could change something, doctor makes one: it opens
- * /dev/null for writing. What the compiler does is not traced: the machine is a
- * faked one. */
+ * /dev/null for writing. No compiler runs: on the faked machine, cc is a
+ * script. */
 static void it_changes_nothing(void **state)
 {
     char *trace = format("%s/trace", scratch());

@@ -18,8 +18,8 @@ trap 'exit 143' TERM
 passed=0 failed=0
 export HOST=1
 
-# In a handout of lab 2, unpacked in a directory with a space, outside of /tmp: a
-# stage covers it.
+# Unpack a handout of lab 2 in a directory whose name has a space; not in /tmp,
+# which stages 2 to 4 hide.
 handout=$(mktemp -d "$PWD/build/test labs.XXXXXX") || exit 1
 trap 'rm -rf "$work" "$handout"' EXIT
 make -s handout2 >/dev/null && tar -xzf build/handout2.tar.gz -C "$handout" --strip-components=1

@@ -204,7 +204,7 @@ static void without_root_it_says_what_it_cannot_read(void **state)
 {
     (void)state;
     struct live live = start(READY("read line; true"));
-    /* A copy: nobody may not search the directories above build. */
+    /* A copy: user nobody may not enter the directories above build. */
     char *copy = format("%s/look", scratch());
     on_host(format("cp '%s' '%s'", built("look"), copy));
     struct result result = run_prepared(NULL, WORDS(copy), become_nobody, NULL);

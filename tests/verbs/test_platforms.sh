@@ -98,7 +98,7 @@ make_cases() {
         | .requirements[2] |= (failed | .seen = "<&\n" * 33000) | total'
 }
 
-# write WRITER CASE: into $out; its name is used by the readers too.
+# write WRITER CASE: into the file $out, which stays set for the checks after it.
 write() {
     out=$work/$2.$1
     jq -r -f "$platforms/$1.jq" "$cases/$2.json" >"$out" 2>"$work/log" ||
