@@ -275,10 +275,10 @@ static bool make_one(const char *path)
 }
 
 /* Another parent removes mini-container when it is empty. mkdir then fails with
- * ENOENT (removed) or ENODEV (being removed), so make mini-container again. If
- * this PID's directory exists, it belongs to a process of another PID namespace
- * or to a container that survived its parent: append a number to the name.
- * If another parent removes the directory before it is locked, try again. */
+ * ENOENT (removed) or ENODEV (being removed), so make mini-container again. A
+ * directory of this PID may be stale, or of a process of another PID namespace,
+ * or of a container that survived its parent: append a number to the name. If
+ * another parent removes the directory before it is locked, try again. */
 static void make_directory(struct cgroup *c)
 {
     char *path = xasprintf("%s/%d", c->parent, getpid());

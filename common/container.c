@@ -205,8 +205,8 @@ static bool is_first(const char *status)
     return end && end[-1] == '1' && (end[-2] == '\t' || end[-2] == ' ');
 }
 
-/* Returns whether SIGNAL has no effect on the container's first process: the
- * kernel drops it, or it is SIGTSTP and the process does no job control. */
+/* Returns whether the kernel drops SIGNAL because the first process is PID 1,
+ * or (SIGTSTP) in an orphaned process group, and does not want the signal. */
 static bool is_dropped(int signal)
 {
     pid_t pid = pid_in_proc();

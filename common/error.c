@@ -35,10 +35,10 @@ void at_exit(void (*function)(void))
     registered[registered_count++] = function;
 }
 
-/* Prints a message by one dprintf(3): with glibc, two processes never share a
- * line. Skips a message with the call and object of the last one: during the
- * cleaning up, the same call can fail again. CALL, FORMAT, REASON and HINT may
- * be NULL. */
+/* Prints a message by one dprintf(3). With glibc that is one write(2), so two
+ * processes do not mix their words in one line. Skips a message with the call
+ * and object of the last one: while cleaning up, the same call can fail again.
+ * CALL, FORMAT, REASON and HINT may be NULL. */
 static void print_message(const char *call, const char *format, va_list args,
                           const char *reason, const char *hint)
     __attribute__((format(printf, 2, 0)));

@@ -109,7 +109,7 @@ static const struct hint {
      "creating namespaces and links needs root: sudo ./run"},
     {"netlink", EPERM, in_user_namespace, REAL_ROOT},
     {"netlink", EPERM, NULL,
-     "root lacks CAP_NET_ADMIN here: use --network none or host"},
+     "root lacks CAP_NET_ADMIN here: use --network host"},
     {"netlink", EOPNOTSUPP, NULL,
      "bridge or veth is missing: modprobe -a bridge veth, or use --network "
      "none"},

@@ -19,7 +19,7 @@ const char *address_text(uint32_t address);
 
 /* The state of a link. */
 struct link {
-    unsigned int index; /* the kernel gives it to no other link */
+    unsigned int index; /* not used again in this namespace */
     bool active;        /* up, and packets pass */
     bool ours;          /* has the hardware address of add_bridge() */
     bool has_peer;      /* its other end is in another network namespace */
@@ -75,8 +75,8 @@ void for_each_address(void (*call)(unsigned int index, uint32_t address,
 /* Routes everything outside of the subnet through GATEWAY. */
 void add_default_route(uint32_t gateway);
 
-/* Returns whether the subnet overlaps a route of 8 or more bits in any table of
- * the host. One of them, local, has the host's own addresses. */
+/* Returns whether the subnet overlaps the destination of a route, in any table,
+ * with a prefix of 8 or more bits. The table local has the host's addresses. */
 bool is_subnet_in_use(uint32_t subnet, int prefix);
 
 #endif

@@ -359,7 +359,7 @@ static bool close_links(const char *script)
     bool done = succeeded(status);
 
     if (done)
-        narrate_note("links that did not forward pass answers only: nft -f -");
+        narrate_note("nft -f -: links in @opened reach only the bridge");
     else
         warn("no forwarding: nft: %s", error ? error : output);
     free(output);

@@ -57,9 +57,9 @@ void write_sysctl(const char *name, int value);
 void load_nft_rules(const char *bridge, const char *rules, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Enables IPv4 forwarding, if load_nft_rules() succeeded. Where the host does
- * not forward (net.ipv4.ip_forward is 0), switches it on for each link that has
- * an address and does not forward by itself, adds the link (but BRIDGE) to
+/* Enables IPv4 forwarding, if load_nft_rules() succeeded. If the host does not
+ * forward (net.ipv4.ip_forward is 0), switches it on for each link that has an
+ * address and whose own setting is 0, adds the link, unless it is BRIDGE, to
  * the set "opened" of the rules, and records it in a file. Warns if nft fails,
  * and dies on other failures. See ip-sysctl in the kernel's documentation. */
 void enable_forwarding(const char *bridge);

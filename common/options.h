@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Parses the command line, the same for every stage. One table in options.c
- * lists each option and the first stage that has it. The names are Docker's.
+ * lists each option and the first stage that has it. An option of docker run
+ * has the same name here.
  */
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H

@@ -338,7 +338,7 @@ static void release(struct look *look)
 }
 
 /* Lets COMMAND end, and the stage with it. Returns the status of the stage, -1
- * if it had to be killed. */
+ * if a signal ended it or it had to be killed. */
 static int end_look(struct look *look)
 {
     long long deadline = now_ms() + limit_ms;
@@ -456,8 +456,8 @@ static const char *propagation(const char *text)
                                       : "private";
 }
 
-/* own: a file system that the host does not have there; copy: the host's file
- * system, mounted again; host: nothing is mounted there. */
+/* own: not the file system that the host has there; copy: the same, mounted
+ * again; host: nothing new is there; none: nothing is, in a root of its own. */
 static const char *kind_of_mount(const char *mounts, const char *point,
                                  bool own_root)
 {
@@ -867,8 +867,8 @@ static void tell_unnoticed(void)
     fact("unnoticed", "none");
 }
 
-/* Not every host has /dev/mqueue. No directory can be made in the host's /dev:
- * it is covered by a new one, in this test's mount namespace. */
+/* Not every host has /dev/mqueue. Do not change the host's /dev: cover it by a
+ * new one with that directory, in this test's mount namespace. */
 static void give_host_queues(void)
 {
     char *directory = format("%s/dev", scratch());
@@ -961,7 +961,7 @@ static const char *kind_of_device(pid_t pid, size_t i)
     return (st.st_mode & 07777) == 0666 ? "ok" : "other-mode";
 }
 
-/* One fact for all devices: the worst, and one for all links. */
+/* One fact for all devices, the first that is wrong, and one for all links. */
 static void tell_devices(pid_t pid)
 {
     static const char known[] = "console fd full mqueue null ptmx pts random "

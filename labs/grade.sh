@@ -76,7 +76,7 @@ jq -Rn --argjson n "$number" -f labs/lab.jq labs/labs.txt >"$work/lab" 2>/dev/nu
 
 if [ -n "$TEST" ]; then
     jq -e --arg id "$TEST" 'any(.requirements[]; .id == $id and .tests != [])' "$work/lab" >/dev/null ||
-        broken "lab $number has no requirement $TEST" "TEST= takes one of: $(
+        broken "lab $number has no requirement $TEST that can be tried alone" "TEST= takes one of: $(
             jq -r '[.requirements[] | select(.tests != []) | .id] | join(" ")' "$work/lab")"
     notes=("Only one requirement was tried: no points.")
 fi

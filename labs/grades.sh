@@ -56,7 +56,7 @@ names=$(names)
 twice=$(sort <<<"$names" | uniq -d | head -n 1)
 [ -z "$twice" ] || fail "$twice.c and $twice/ are both there" "remove the one that does not count"
 
-# Finds the file of student $1: a directory may hold it under the right name.
+# Prints the file of student $1: NAME/stageNN.c, NAME.c, or else NAME.
 file_of() {
     if [ -d "$directory/$1" ] && [ ! -L "$directory/$1" ]; then
         set -- "$directory/$1/$stage.c" "$directory/$1"
@@ -75,7 +75,7 @@ is_graded() {
             "graded $where $grader $(sha256sum <"$file" | cut -c 1-64)" ]
 }
 
-# A submission NAME.c is graded as stageNN.c. One by one, each gets a directory.
+# Each submission gets a directory in the queue, where it is called stageNN.c.
 queue=$(mktemp -d "${TMPDIR:-/tmp}/container-grades.XXXXXX") || exit 125
 trap 'rm -rf "$queue"' EXIT
 trap 'exit 130' INT

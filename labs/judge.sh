@@ -17,7 +17,8 @@
 # a PID namespace of the test and without the right to look into the memory of
 # others, so it cannot write such a line. A verdict is the exit status of a test
 # program; nothing that the submission prints is read as one. The test programs lie
-# on a file system in memory that the tests unmount for themselves.
+# on a tmpfs. Each unmounts it in its own mount namespace, so that the submission
+# does not see them.
 set -u
 [ "${PRIVATE:-}" ] || PRIVATE=yes exec unshare --mount /bin/sh "$0" "$@"
 
@@ -42,7 +43,7 @@ cgroup2fs) tell "system $(uname -r) v2" ;;
 esac
 
 # The submission is built and run here: not in /tmp, which it may cover for the test
-# as well. A machine sees the tree read-only, and its / is in memory.
+# as well. In a machine the tree is read-only: use /judge there, which is in memory.
 work=$PWD/build/judge
 mkdir "$work" 2>/dev/null || { work=/judge && mkdir $work; } || exit 125
 trap 'rm -rf "$work"' EXIT
@@ -132,8 +133,9 @@ try() {
             awk -v readme=/dev/null -f "$safe/report.awk" "$work/log" 2>/dev/null |
                 sed -n '/^FAILED/,/^ok/p' | grep -v -e '^ok' -e ' read: ' |
                 sed "s/^        //; s|$work/build/||g" >"$work/report"
-            [ -s "$work/report" ] || echo "no test ended within $LIMIT seconds" \
-                >"$work/report"
+            [ -s "$work/report" ] ||
+                echo "the tests ended without a verdict (they may take $LIMIT seconds)" \
+                    >"$work/report"
             shown "$try" "$work/report"
             # A program that hung once hangs again: wait less.
             ! grep -q 'not ended after' "$work/log" || PATIENCE=5

@@ -7,8 +7,8 @@
  *
  * COMMAND is PID 1 here, and the kernel treats PID 1 unlike any other process:
  * a signal without a handler is dropped (but not SIGKILL and SIGSTOP from
- * outside), orphans become its children, and the whole namespace is killed when
- * it ends.
+ * outside), orphans become its children, and when PID 1 ends, the kernel kills
+ * all other processes of the namespace.
  *
  * pid_namespaces(7), proc(5)
  */

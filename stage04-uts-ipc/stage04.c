@@ -85,10 +85,10 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC separates all message queues. Those of POSIX are files as well:
- * this file system shows those of the IPC namespace of the process that mounts
- * it, so cover the host's. A host that lacks the directory (ENOENT) or the file
- * system (ENODEV) has nothing to cover. */
+/* CLONE_NEWIPC separates all message queues. POSIX queues are files as well, in
+ * a mount of type mqueue, which shows the queues of the IPC namespace in which
+ * it was made. So cover the host's. A host that lacks the directory (ENOENT) or
+ * the file system (ENODEV) has nothing to cover. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",
@@ -97,8 +97,8 @@ static void mount_mqueue(void)
         die("mount", "/dev/mqueue");
 }
 
-/* POSIX shared memory and named semaphores are plain files in /dev/shm. No
- * namespace hides them, so cover them with a new file system. */
+/* POSIX shared memory and named semaphores are plain files in /dev/shm, which
+ * CLONE_NEWIPC does not hide: cover them with a new file system. */
 static void mount_shm(void)
 {
     if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,

@@ -7,12 +7,12 @@
  *     sudo ./run --chroot -v build/escape:/tmp/escape /tmp/escape
  *
  * pivot_root(2) changes the root of the whole mount namespace, and the old root
- * can be unmounted. chroot(2) changes the root directory of one process only,
- * which a privileged process can leave. Once inside, the stage mounts the file
- * systems that a program expects and covers the files that it must not touch.
- * It mounts nothing in the new root before entering it. Otherwise a symbolic
- * link in a root that somebody else made could lead a mount, or a file that
- * the stage creates, out of that root.
+ * can be unmounted. chroot(2) changes the root directory of a process and its
+ * children; a privileged process can get out. Once inside, the stage mounts the
+ * file systems that a program expects and covers the files that it must not
+ * touch. It mounts nothing in the new root before entering it. Otherwise a
+ * symbolic link in a root that somebody else made could lead a mount, or a file
+ * that the stage creates, out of that root.
  *
  * pivot_root(2), chroot(2), open_tree(2), mount_setattr(2), path_resolution(7)
  */
@@ -121,10 +121,10 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC separates all message queues. Those of POSIX are files as well:
- * this file system shows those of the IPC namespace of the process that mounts
- * it, so cover the host's. A host that lacks the directory (ENOENT) or the file
- * system (ENODEV) has nothing to cover. */
+/* CLONE_NEWIPC separates all message queues. POSIX queues are files as well, in
+ * a mount of type mqueue, which shows the queues of the IPC namespace in which
+ * it was made. So cover the host's. A host that lacks the directory (ENOENT) or
+ * the file system (ENODEV) has nothing to cover. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",
@@ -133,8 +133,8 @@ static void mount_mqueue(void)
         die("mount", "/dev/mqueue");
 }
 
-/* POSIX shared memory and named semaphores are plain files in /dev/shm. No
- * namespace hides them, so cover them with a new file system. */
+/* POSIX shared memory and named semaphores are plain files in /dev/shm, which
+ * CLONE_NEWIPC does not hide: cover them with a new file system. */
 static void mount_shm(void)
 {
     if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,

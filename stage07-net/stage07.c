@@ -57,8 +57,8 @@ static const char *const device_links[][2] = {
     {"/dev/ptmx", "pts/ptmx"},          {"/dev/console", "pts/0"},
 };
 
-/* The files of version 1 and of version 2, and the text to write. N stands for
- * the limit: bytes, processes, microseconds of every 100000. 1: optional. */
+/* File and text for version 1, then for version 2. N stands for the limit, in
+ * bytes, processes, microseconds of every 100000. 1: not in every kernel. */
 static const struct limit limits[] = {
     {"memory", "memory.limit_in_bytes", "N", "memory.max", "N", 0},
     {"memory", "memory.memsw.limit_in_bytes", "N", "memory.swap.max", "0", 1},
@@ -69,10 +69,10 @@ static const struct limit limits[] = {
 };
 
 #define BRIDGE "mini0"
-#define PREFIX 20 /* 4093 addresses; a bridge has 1023 ports */
+#define PREFIX 20 /* 4093 addresses, enough for a bridge's 1023 ports */
 static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
                                       NULL};
-/* Packets to the outside get the host's address; only answers come back in. */
+/* Masquerade, let only answers in, and let @opened links reach only BRIDGE. */
 static const char nat_rules[] =
     "table ip mini-container {\n  set opened { type ifname; }\n"
     "  chain " BRIDGE "-nat {\n    type nat hook postrouting priority srcnat;\n"
@@ -149,10 +149,10 @@ static void set_hostname(const char *name)
         die("setdomainname", NULL);
 }
 
-/* CLONE_NEWIPC separates all message queues. Those of POSIX are files as well:
- * this file system shows those of the IPC namespace of the process that mounts
- * it, so cover the host's. A host that lacks the directory (ENOENT) or the file
- * system (ENODEV) has nothing to cover. */
+/* CLONE_NEWIPC separates all message queues. POSIX queues are files as well, in
+ * a mount of type mqueue, which shows the queues of the IPC namespace in which
+ * it was made. So cover the host's. A host that lacks the directory (ENOENT) or
+ * the file system (ENODEV) has nothing to cover. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",
@@ -161,8 +161,8 @@ static void mount_mqueue(void)
         die("mount", "/dev/mqueue");
 }
 
-/* POSIX shared memory and named semaphores are plain files in /dev/shm. No
- * namespace hides them, so cover them with a new file system. */
+/* POSIX shared memory and named semaphores are plain files in /dev/shm, which
+ * CLONE_NEWIPC does not hide: cover them with a new file system. */
 static void mount_shm(void)
 {
     if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -476,7 +476,7 @@ int main(int argc, char *argv[])
         connect_network(container->pid);
 
     release_container(container);
-    /* Killed runs left these. The container starts meanwhile. */
+    /* Remove what killed runs left, while the container starts. */
     remove_stale_cgroups(container->cgroups);
     int status = wait_for_container(container);
     report_cgroups(container);

@@ -31,8 +31,8 @@ is_survivor() {
     ! grep -q "/$ours/" "$1/cgroup" || return 0
     index=$(cat "$1/root/sys/class/net/eth0/iflink") || return 1
     port=$(grep -lx "$index" /sys/class/net/$bridge/brif/*/../ifindex) || return 1
-    # The index may be one of another namespace. The port veth6-100 belongs to the
-    # address that ends in .6.100.
+    # eth0 may lead to another namespace, where a link has this index too. So compare
+    # addresses: the port veth6-100 belongs to the address that ends in .6.100.
     port=${port%/../ifindex}
     port=${port##*/veth}
     grep -q "\.${port%-*}\.${port#*-}\$" "$1/net/fib_trie"

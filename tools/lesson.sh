@@ -5,8 +5,8 @@
 # tools/demo/demo.sh source this file. $work is a copy of the tree.
 
 # Files in $work/.lesson for command NNN: NNN.command; NNN.shown, its output;
-# NNN.block, the number of its block; NNN.beside and NNN.edit, one line
-# for each comment.
+# NNN.block, the number of its block; NNN.beside and NNN.edit, a line
+# for each comment <!-- beside: ... --> or <!-- edit: ... --> above the block.
 extract() {
     rm -rf "$work/.lesson"
     mkdir "$work/.lesson"

@@ -109,7 +109,7 @@ need_for_grading() {
     need "command -v setpriv" util-linux util-linux util-linux setpriv
 }
 
-# The readers of tests/verbs/test_platforms.sh.
+# The programs with which tests/verbs/test_platforms.sh reads the results.
 need_for_platforms() {
     need "command -v xmllint" libxml2-utils libxml2 libxml2 libxml2-utils
     need "command -v prove" perl perl-Test-Harness perl perl-utils

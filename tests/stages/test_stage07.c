@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -1523,6 +1524,39 @@ static void an_unfinished_bridge_is_replaced(void **state)
     assert_host_unchanged(before);
 }
 
+/* As in a container of Docker that was given CAP_SYS_ADMIN alone. */
+static void drop_net_admin(void *argument)
+{
+    (void)argument;
+    if (prctl(PR_CAPBSET_DROP, CAP_NET_ADMIN) == -1)
+        _exit(98);
+}
+
+static struct result run_without_net_admin(const char *mode)
+{
+    char *words[] = {stage_program(), "-q",  "--network", format("%s", mode),
+                     "echo",          "run", NULL};
+
+    return run_prepared(NULL, words, drop_net_admin, NULL);
+}
+
+static void the_hint_for_a_missing_cap_net_admin_helps(void **state)
+{
+    static const char *const modes[] = {"bridge", "none"};
+
+    (void)state;
+    char *before = host_state();
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        struct result result = run_without_net_admin(modes[i]);
+        assert_status(result, 125);
+        assert_text(result.out, "");
+        assert_message(result, "netlink ", "CAP_NET_ADMIN");
+        assert_contains(result.err, ": use --network host\n");
+    }
+    assert_text(run_without_net_admin("host").out, "run\n");
+    assert_host_unchanged(before);
+}
+
 static void a_bridge_of_another_subnet_is_used_while_it_is_in_use(void **state)
 {
     (void)state;
@@ -1693,6 +1727,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_next_run_mends_what_a_killed_parent_left),
     cmocka_unit_test(another_container_lives_on_when_a_parent_is_killed),
     cmocka_unit_test(an_unfinished_bridge_is_replaced),
+    cmocka_unit_test(the_hint_for_a_missing_cap_net_admin_helps),
     cmocka_unit_test(a_bridge_of_another_subnet_is_used_while_it_is_in_use),
     cmocka_unit_test(a_foreign_link_of_our_name_is_refused_and_untouched),
     cmocka_unit_test(a_failure_of_any_call_leaves_no_network),

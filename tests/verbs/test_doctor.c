@@ -258,7 +258,7 @@ static void a_root_without_cap_net_admin_has_no_network(void **state)
     set_user(0, "root");
     set("/proc/self/status", "CapEff:\t000001ffffffefff\n");
     expect("FIX   network: root lacks CAP_NET_ADMIN here: use ./run --network "
-           "none\n",
+           "host\n",
            "Stages 1 to 6 will run; stage 7 needs: network.");
 }
 
@@ -453,9 +453,9 @@ static void names_that_contain_a_controller_are_none(void **state)
 static void a_raspberry_pi_without_memory_controller_is_seen(void **state)
 {
     static const char fixes[] =
-        "FIX   memory controller: disabled when the kernel started: add "
-        "cgroup_enable=memory to the kernel's command line and reboot "
-        "(Raspberry Pi: "
+        "FIX   memory controller: disabled when the kernel started: remove "
+        "cgroup_disable=memory from the kernel's command line and reboot "
+        "(Raspberry Pi: add cgroup_enable=memory to "
         "/boot/firmware/cmdline.txt)\n";
     static const char verdict[] =
         "Stages 1 to 5 will run; stage 6 needs: memory controller.";
@@ -631,7 +631,7 @@ static void without_a_static_libc_strace_shows_more(void **state)
     (void)state;
     absent = "int main";
     expect("FIX   static libc: not found, so strace also shows the "
-           "loading: make setup\n",
+           "loading of libraries: make setup\n",
            all_run(" Better with: static libc."));
 }
 

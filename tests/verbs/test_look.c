@@ -87,7 +87,8 @@ static void namespaces_are_those_of_proc(void **state)
 static void members_of_a_namespace_are_those_of_lsns(void **state)
 {
     (void)state;
-    struct live live = start(READY("sleep 1000 & read line; true"));
+    struct live live =
+        start("sh", "-c", "sleep 1000 & echo ready; read line; true");
     char *name = namespace_of(live.container, "pid");
     char *inode =
         format("%.*s", (int)strspn(strchr(name, '[') + 1, "0123456789"),
@@ -108,8 +109,10 @@ static void members_of_a_namespace_are_those_of_lsns(void **state)
 static void limits_and_use_are_those_of_the_cgroups(void **state)
 {
     (void)state;
-    struct live live = start("-m", "64M", "--pids-limit", "20", "--cpus", ".5",
-                             READY("sleep 1000 & read line; true"));
+    /* sleep runs before COMMAND is ready. */
+    struct live live =
+        start("-m", "64M", "--pids-limit", "20", "--cpus", ".5", "sh", "-c",
+              "sleep 1000 & echo ready; read line; true");
     char *out = look(NULL);
 
     assert_contains(out, " of 64.0 MiB\n");

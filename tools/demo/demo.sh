@@ -9,7 +9,7 @@
 #
 #     AUTO=1      play it alone, without a terminal, and compare the output
 #     CAST=FILE   record an asciicast (needs asciinema)
-#     PACE=2      with AUTO: seconds between two steps (0; with CAST: 2)
+#     PACE=2      with AUTO: seconds between two steps; default 0, with CAST 2
 #
 # A pane tells tmux that a command has ended (tmux wait-for), so nothing waits for
 # a time or looks for a prompt. For a container that keeps running, build/look tells
@@ -230,7 +230,7 @@ announce() {
     printf 'Enter next   b back   r redo   s skip   g go to   q quit '
 }
 
-# After a step that printed something else. 0: go on.
+# After a step that printed something else: asks until the demo goes on or quits.
 recover() {
     while :; do
         tmux select-pane -t "$TMUX_PANE"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Prints what the processes of containers do. The kernel's process connector
- * tells of each fork, exec and exit of the machine; before Linux 6.6, only root
- * of the host can listen. See linux/cn_proc.h, netlink(7).
+ * tells of each fork, exec and exit of the machine. From Linux 6.6 on, any user
+ * may listen; look always requires root. See linux/cn_proc.h, netlink(7).
  */
 #define _GNU_SOURCE
 #include "look.h"

@@ -4,7 +4,7 @@
 # Runs a root shell, or one command, on this tree in a virtual machine:
 #
 #     tools/vm/vm.sh [COMMAND]
-#     tools/vm/vm.sh --check     only checks that the machine can be started
+#     tools/vm/vm.sh --check     makes the kernel if it is missing, and starts no machine
 #
 # ARCH=arm64 selects a machine of that architecture, see tools/vm/kernel.sh.
 #
@@ -94,7 +94,7 @@ saved=
 # shellcheck disable=SC2317 # the trap calls it
 leave() {
     trap '' HUP INT TERM
-    # Kill the readers as well: if nobody reads their output, QEMU blocks.
+    # Kill the readers too: one that cannot write on stops reading, and QEMU blocks.
     # shellcheck disable=SC2086 # two numbers
     [ -z "$readers" ] || kill $readers 2>/dev/null || :
     [ -z "$machine" ] || kill -TERM "$machine" 2>/dev/null || :
