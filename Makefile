@@ -18,7 +18,7 @@ CALLS := clone clone3 unshare prctl mount umount2 pivot_root open_tree move_moun
          keyctl chdir chroot mknod symlink kill waitpid execve
 WRAP  := $(CALLS:%=-Wl,--wrap=%)
 
-# Link libnl and the files that use it from stage 7 on only.
+# Link libnl and the files for the network from stage 7 on only.
 NETWORK := $(addprefix $(BUILD)/common/,lock.o netlink.o network.o)
 # gcc replaces = by the directory of --sysroot, if there is one.
 LIBNL   := -isystem =/usr/include/libnl3 -isystem /usr/include/libnl3

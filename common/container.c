@@ -70,7 +70,8 @@ struct container *prepare_container(int stage, int argc, char *argv[])
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, prepared.channel))
         die("socketpair", NULL);
     if (prepared.channel[0] <= STDERR_FILENO)
-        fail(EXIT_SETUP, "redirect with </dev/null instead of <&-",
+        fail(EXIT_SETUP,
+             "redirect with </dev/null and >/dev/null, not with <&- and >&-",
              "standard input, output and error must be open");
     hold_signals();
     file_mask = umask(0); /* later modes apply as written */

@@ -115,6 +115,6 @@ void execute(char *command[])
     if (*blocked)
         report_blocked();
     fail(EXIT_NOT_FOUND,
-         "COMMAND is looked up inside the container: ls /bin shows what it has",
+         "COMMAND is looked up inside the container: try ./run ls /bin",
          "exec %s: %s", command[0], strerror(ENOENT));
 }

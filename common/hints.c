@@ -72,7 +72,7 @@ static const struct hint {
      "root lacks CAP_SYS_ADMIN here (see capsh --print): run where root is "
      "not restricted"},
     {"clone", EINVAL, NULL,
-     "this kernel lacks one of these namespaces: see ls /proc/self/ns"},
+     "this kernel lacks a namespace (ls /proc/self/ns), or the stack is NULL"},
     {"clone", ENOSPC, NULL,
      "a limit on namespaces is reached: see sysctl user | grep namespaces"},
     {"clone", EAGAIN, NULL,

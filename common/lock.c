@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SHORT_MS = 1, LONG_MS = 50, MESSAGE_MS = 1000, LIMIT_MS = 30000 };
+enum { SHORT_MS = 1, LONG_MS = 50, MESSAGE_MS = 3000, LIMIT_MS = 30000 };
 
 static int lock = -1;
 

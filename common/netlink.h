@@ -19,7 +19,7 @@ const char *address_text(uint32_t address);
 
 /* The state of a link. */
 struct link {
-    unsigned int index; /* not used again in this namespace */
+    unsigned int index; /* the kernel gives it to no later link */
     bool active;        /* up, and packets pass */
     bool ours;          /* has the hardware address of add_bridge() */
     bool has_peer;      /* its other end is in another network namespace */

@@ -94,7 +94,7 @@ uint32_t choose_subnet(const char *const *subnets, int prefix)
             return subnet;
     }
     fail(EXIT_SETUP,
-         "see ip route and subnets[] in stage07.c, or use --network none",
+         "see ip route show table all and stage07.c, or use --network none",
          "network: the host has routes into every subnet allowed");
 }
 

@@ -59,7 +59,7 @@ grade_all() {
         'case {} in wrong-*.c) HOST= ;; *) HOST=1 ;; esac; export HOST; FACTS=yes QUIET=1 TEST= labs/grade.sh $number '"$cases"'/{}/$stage.c '"$cases"'/{}/grade.json >'"$cases"'/{}/log 2>&1'
 }
 
-# $lost: the requirements that did not pass. $failed: those of them that were tried.
+# Without "build": $lost did not pass; $failed are those of them that were tried.
 lost='[.requirements[] | select(.result != "passed" and .id != "build") | .id] as $lost |
     [.requirements[] | select(.result == "failed" and .id != "build") | .id] as $failed |'
 

@@ -162,7 +162,7 @@ struct look {
     pid_t command; /* the process that is COMMAND now; 0: none is */
     int in, status;
     bool ended, full;
-    bool may_end; /* false: it hung before it was ready */
+    bool may_end; /* false: COMMAND never got ready: do not wait */
     int fds[2];   /* its standard output and standard error */
     char *text[2];
     size_t used[2];
@@ -360,7 +360,7 @@ static int end_look(struct look *look)
     return ended && WIFEXITED(look->status) ? WEXITSTATUS(look->status) : -1;
 }
 
-/* Runs a program to its end; what it printed is in TEXT. Call release(). */
+/* Runs a program to its end; LOOK's text is what it printed. Call release(). */
 static int run_to_end(char *const args[], void (*prepare)(void *),
                       void *argument, struct look *look)
 {

@@ -2,7 +2,7 @@
 #
 # Prints lab $n of labs/labs.txt as JSON: jq -Rn --argjson n 3 -f labs/lab.jq
 
-# rest("requirement build 5 warnings"; 3): what follows the first 3 words.
+# "requirement build 5 warnings" | rest(3): what follows the first 3 words.
 def rest($count): sub("^\\s*(\\S+\\s+){\($count)}"; "") | sub("\\s+$"; "");
 def facts: split(" ") | map(select(. != "") | capture("^(?<key>[^=]*)=(?<value>.*)$"))
     | from_entries;

@@ -18,7 +18,7 @@ die() {
     exit 1
 }
 
-[ $# -eq 1 ] || die "usage: rootfs/build.sh DIR"
+[ $# -eq 1 ] || die "usage: rootfs/build.sh DIR | --check | --print"
 root=$1
 
 find_busybox() {

@@ -12,7 +12,7 @@
  * After pivot_root(2) the root of the container is the root of the mount
  * namespace. There is nothing above it that ".." could lead to.
  *
- * Exit status: COMMAND's (none: 0; not found: 127); 1: no way out; 2: an error.
+ * Exit status: COMMAND's (none: 0; exec fails: 127); 1: no way out; 2: error.
  */
 #define _GNU_SOURCE
 #include <err.h>

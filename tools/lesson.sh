@@ -39,7 +39,7 @@ left_out() {
     esac
 }
 
-# Numbers and addresses become N, runs of blanks one blank, the path /copy.
+# Numbers and addresses become N, blanks one blank, the path of the copy /copy.
 normalize() {
     sed -e '/^Killed/d' -e '/^  \(CC\|LINK\)  /d' -e '/^rootfs: built/d' -e 's/sudo //g' \
         -e "s|$work|/copy|g" -e "s|/${work##*/}/|/copy/|g" -e 's|/home/student/containers|/copy|g' \

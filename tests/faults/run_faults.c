@@ -112,7 +112,7 @@ static char *without_differences(char *text)
 
 /* --- one run -------------------------------------------------------------- */
 
-/* The options that are tried: all that the stage has, and narration or not. */
+/* The command line that is tried: OPTIONS, and narration or not. */
 static char **words_of_run(char *const options[], bool quiet)
 {
     char **words = calloc(MOST_WORDS, sizeof(*words));
@@ -324,7 +324,7 @@ static void try_all(char *const options[], bool kill, bool quiet)
     assert_int_equal(failures, 0);
 }
 
-/* With every option that the stage has. */
+/* The stage's options, but --network, and either --chroot or --read-only. */
 static char **all_options(bool chroot)
 {
     char **options = calloc(MOST_WORDS, sizeof(*options));

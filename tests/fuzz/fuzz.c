@@ -133,10 +133,10 @@ static bool parse_value(const char *option, char *value,
     return parse(5, words, options);
 }
 
-/* Reads digits into a number that cannot overflow: it stays at 2 to the 100. */
+/* Reads digits into a number of at most 2 to the 87: a unit still fits. */
 static const char *read_digits(const char *text, unsigned __int128 *number)
 {
-    const unsigned __int128 most = (unsigned __int128)1 << 100;
+    const unsigned __int128 most = (unsigned __int128)1 << 87;
 
     for (*number = 0; isdigit((unsigned char)*text); text++) {
         *number = *number * 10 + (unsigned)(*text - '0');

@@ -180,7 +180,7 @@ static int lock_run(const char *base)
 }
 
 /* Removes the directories of runs that are dead: nobody holds their locks.
- * Returns how many are left, of runs that are alive. */
+ * Returns how many are left, of living runs or because they cannot go yet. */
 static int remove_stale(const char *parent)
 {
     DIR *directory = opendir(parent);

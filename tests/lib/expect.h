@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Assertions on text that print all of it when they fail.
+ * Assertions on text that print it, or the part that differs, when they fail.
  */
 #ifndef TESTS_EXPECT_H
 #define TESTS_EXPECT_H

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* After so many tests that ran out of time, the others get less of it. */
+/* After so many tests that had to be stopped, the others get less time. */
 enum { MOST_HANGS = 2, SHORTER = 5 };
 
 int stage;
@@ -39,7 +39,7 @@ static void end_processes(void)
 
 static const struct CMUnitTest *table; /* the tests that are run */
 static size_t begun;                   /* how many of them have begun */
-static int hangs;                      /* and how many ran out of time */
+static int hangs;                      /* and how many had to be stopped */
 
 static int begin_test(void **state)
 {

@@ -37,6 +37,7 @@ static const struct option_row {
     char *value; /* NULL: it takes none */
 } options[] = {
     {BASICS, "-q", "--quiet", NULL},
+    {BASICS, "-V", "--verbose", NULL},
     {BASICS, "-h", "--help", NULL},
     {NEW_HOSTNAME, "--hostname", "--hostname", "web"},
     {NEW_ROOT, "--rootfs", "--rootfs", "/"},

@@ -10,7 +10,7 @@
 # What a share prints appears when it has ended, in the order of the arguments.
 # CLAIMS=DIRECTORY shares the work with others who were given the same words and
 # the same directory: tests/lib/vm.sh does that. Fails if a test failed, if a
-# program ended early, or if there was no test.
+# program ended early or, without CLAIMS, if there was no test.
 set -eu
 
 shares=4

@@ -10,8 +10,8 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-# Make the directory as tools/vm/vm.sh does. If this script is killed, the next start
-# of vm.sh removes the directory.
+# Make the directory as tools/vm/vm.sh does. If this script is killed, the next
+# tools/vm/vm.sh removes the directory.
 mkdir -p build/vm
 exec 8>build/vm/lock
 flock 8

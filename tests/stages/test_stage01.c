@@ -348,8 +348,8 @@ static bool was_too_slow(struct result result, long long since)
 static void check_forwarding(int number, const char *name)
 {
     bool usr1 = number == SIGUSR1;
-    /* The trap ends the shell, and not a variable that the loop reads: a signal
-     * between the reading and wait would be seen too late. */
+    /* Let the trap end the shell. If it only set a variable for the loop, a
+     * signal between the loop's look at it and wait would be seen too late. */
     char *const args[] = {
         "sh", "-c",
         format("for s in INT TERM HUP QUIT ALRM XCPU USR1 USR2; do trap \"echo "

@@ -34,7 +34,7 @@ static const char *const sysv_files[] = {
 
 /* --- the host ------------------------------------------------------------- */
 
-/* How each kind of object was reached: its id, or minus errno. */
+/* How each kind of object was reached: its id (queue: 0), or minus errno. */
 struct objects {
     int shm, sem, msg, queue;
 };

@@ -1383,7 +1383,7 @@ static char *small_root(const char *name)
     return path;
 }
 
-/* The links lead to PATH of the host, by an absolute or a relative path. */
+/* A root in which NAME is a link, RELATIVE or not, to PATH of the host. */
 static char *make_trap(const char *name, const char *path, bool relative,
                        bool decoy)
 {

@@ -545,7 +545,7 @@ static void expect_exactly(int limit)
     most_pids = 0;
     wait_until(is_full, &limit, "the container is full");
     assert_int_equal(most_pids, limit);
-    if (access(peak, F_OK) == 0) /* since Linux 6.6 */
+    if (access(peak, F_OK) == 0) /* since Linux 6.1 */
         assert_int_equal(atoi(contents(peak)), limit);
     /* Kill the container, not the parent, which then cleans up as usual. */
     kill(live.container, SIGKILL);
@@ -813,7 +813,7 @@ static void a_failure_of_any_call_leaves_no_cgroup(void **state)
                                         "prctl", "mount", "unshare", NULL};
 
     (void)state;
-    /* 3 directories, 3 limits, 3 joined, and the rest */
+    /* For each call, the larger of the parent's and the container's number. */
     char *const limits_alone[] = {LIMITS, NULL};
     char *const no_network[] = {LIMITS, "--network", "none", NULL};
     assert_true(fail_each_call(calls, has(NEW_NETWORK) ? no_network
@@ -869,7 +869,7 @@ static void a_limit_that_the_kernel_lacks_is_refused(void **state)
     assert_int_equal(refused, 1);
 }
 
-/* The names of the container's directories: each in one hierarchy. */
+/* The container's cgroup for each controller; version 2 has one for all. */
 static char *directories[COUNT(controllers)];
 
 static void remember_directories(pid_t container)
@@ -913,7 +913,7 @@ static void the_next_run_removes_what_a_killed_parent_left(void **state)
 /* A PID that no process has, of a parent that is dead. */
 #define NOBODY "99999999"
 
-/* A directory below the place for ours in the hierarchy of pids. */
+/* Makes the cgroup NAME below our base in the hierarchy of pids. */
 static char *make_directory(const char *name)
 {
     const char *base = hierarchy_of("pids")->base;

@@ -1013,8 +1013,9 @@ static void a_wait_for_the_lock_has_a_message_and_an_end(void **state)
     }
 }
 
-/* Thirty processes that ask every few milliseconds take the processor from the
- * holder. Counts the calls in the second before the message. */
+/* If thirty starts asked for the lock every few milliseconds, they would take
+ * the processor from its holder. Counts one start's calls before the message.
+ */
 static void a_wait_for_the_lock_asks_less_and_less_often(void **state)
 {
     (void)state;
@@ -1030,7 +1031,7 @@ static void a_wait_for_the_lock_asks_less_and_less_often(void **state)
     long asked = strtol(out, &status, 10);
 
     assert_text(status, "\n0\n");
-    assert_in_range(asked, 10, 150);
+    assert_in_range(asked, 10, 300);
 }
 
 static void a_lock_that_others_could_hold_is_refused(void **state)

@@ -397,7 +397,7 @@ static void a_private_root_is_as_good_as_a_shared_one(void **state)
     set("/proc/self/mountinfo",
         "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n" V2("/sys/fs/cgroup", "rw"));
     expect_line(
-        "fine  propagation: / is private; systemd would make it shared");
+        "fine  propagation: / is not shared; systemd would make it shared");
 }
 
 /* --- cgroups -------------------------------------------------------------- */

@@ -35,7 +35,7 @@ find_steps() {
     done
 }
 
-# Prints the command to type: without sudo for root, and with the PID of this run
+# Prints the command to type: without sudo for root; P= gets the PID of the container.
 words_of() {
     if [ "$(id -u)" -eq 0 ]; then
         sed 's/sudo //g' "$1.command"

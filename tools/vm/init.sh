@@ -5,7 +5,7 @@
 # into the initrd, with BusyBox and the modules.
 #
 # Loads the modules and mounts the host's files: / read-only, the tree writable
-# (with SEALED, both read-only).
+# (with SEALED: / is a tmpfs; the tree and the system's directories read-only).
 # Then sets the machine up as systemd would, runs the shell or the command,
 # passes its exit status to the host and powers off.
 #
