@@ -29,7 +29,7 @@ struct container *prepare_container(int stage, int argc, char *argv[]);
  * clone(2). */
 struct container *enter_container(void *argument);
 
-/* In the container: unblocks all signals, then blocks until the parent calls
+/* In the container: unblocks all signals, then waits until the parent calls
  * release_container(). Ends the process if the parent has died. Dies on
  * failure. See socketpair(2). */
 void wait_for_parent(struct container *container);

@@ -78,7 +78,7 @@ static char *resolv_conf_text(bool own_network)
     if (!text)
         text = usable_servers("/run/systemd/resolve/resolv.conf");
     if (!text)
-        text = xstrdup("# The host's own resolver cannot be reached from a "
+        text = xstrdup("# No name server of the host can be reached from a "
                        "container.\n"
                        "nameserver 8.8.8.8\n"
                        "nameserver 8.8.4.4\n");

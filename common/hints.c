@@ -23,19 +23,6 @@ static bool inside_docker(void)
            access("/run/.containerenv", F_OK) == 0;
 }
 
-/* An unprivileged process that makes a user namespace becomes root in it. On
- * Ubuntu 24.04 and later, AppArmor takes this root's capabilities away. */
-static bool apparmor_restricts(void)
-{
-    FILE *file =
-        fopen("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "re");
-    bool restricts = file && getc(file) == '1';
-
-    if (file)
-        fclose(file);
-    return restricts;
-}
-
 /* Root of a user namespace has capabilities only over the namespaces that this
  * user namespace owns. The host's user namespace maps all 2^32 - 1 IDs. */
 static bool in_user_namespace(void)
@@ -51,9 +38,22 @@ static bool in_user_namespace(void)
     return found == 3 && count != ~0U;
 }
 
-#define REAL_ROOT                                                            \
-    "root of a user namespace (unshare -r) is not root of the host: run as " \
-    "the real root, sudo ./run"
+/* An unprivileged process that makes a user namespace becomes root in it. On
+ * Ubuntu 24.04 and later, AppArmor takes this root's capabilities away. */
+static bool apparmor_restricts(void)
+{
+    FILE *file =
+        fopen("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "re");
+    bool restricts = file && getc(file) == '1' && in_user_namespace();
+
+    if (file)
+        fclose(file);
+    return restricts;
+}
+
+#define REAL_ROOT                                                              \
+    "this needs root of the host, not root of a user namespace (unshare -r): " \
+    "run as the real root, sudo ./run"
 
 static const struct hint {
     const char *call;
@@ -72,7 +72,8 @@ static const struct hint {
      "root lacks CAP_SYS_ADMIN here (see capsh --print): run where root is "
      "not restricted"},
     {"clone", EINVAL, NULL,
-     "this kernel lacks a namespace (ls /proc/self/ns), or the stack is NULL"},
+     "this kernel lacks a namespace (ls /proc/self/ns), clone() got no stack, "
+     "or clone3() has a signal in its flags"},
     {"clone", ENOSPC, NULL,
      "a limit on namespaces is reached: see sysctl user | grep namespaces"},
     {"clone", EAGAIN, NULL,
@@ -102,7 +103,8 @@ static const struct hint {
     {"pivot_root", ENOSYS, NULL, "this kernel lacks pivot_root: use --chroot"},
     {"pivot_root", EBUSY, NULL,
      "the new root is the current one (--rootfs /), or is not a mount point"},
-    {"open_tree", ENOENT, NULL, "--volume expects SRC to exist on the host"},
+    {"open_tree", ENOENT, NULL,
+     "--volume: SRC must exist in the root that this process has now"},
     {"open_tree", ENOSYS, NULL, "this needs Linux 5.2 or later: uname -r"},
     {"mount_setattr", ENOSYS, NULL, "this needs Linux 5.12 or later: uname -r"},
     {"netlink", EPERM, not_root,
@@ -131,8 +133,11 @@ static const struct hint {
      "inside Docker, use docker run --cgroupns=host; elsewhere, move the "
      "processes into a cgroup below it"},
     {"cgroup", ENOENT, NULL,
-     "that cgroup does not have the controller: see its cgroup.controllers"},
-    {"cgroup", EINVAL, NULL, "the kernel does not accept that value"},
+     "that cgroup lacks the controller (see its cgroup.controllers), or its "
+     "path is not in the root that this process has now"},
+    {"cgroup", EINVAL, NULL,
+     "the kernel does not accept that value: a cgroup above may allow less "
+     "(cpu.cfs_quota_us)"},
     {"cgroup", EAGAIN, NULL,
      "a cgroup above allows no more cgroups: see its cgroup.max.descendants "
      "and cgroup.max.depth"},

@@ -343,7 +343,7 @@ static void wait_until_active(const char *name)
     struct link link;
 
     /* Poll: before Linux 6.8, the kernel updates the state some time later;
-     * from then on, when it is asked. */
+     * since Linux 6.8, it does so when it is asked for the state. */
     for (int i = 0; i < 200 && get_link(name, &link) && !link.active; i++)
         nanosleep(&pause, NULL);
 }

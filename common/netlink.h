@@ -59,7 +59,7 @@ void wait_for_bridge(const char *bridge, const char *port);
 /* Removes the port NAME from its bridge. Does nothing if NAME is gone. */
 void remove_from_bridge(const char *name);
 
-/* Set the link NAME up, and delete it. Die if there is none. */
+/* Set the link NAME up; delete the link NAME. Both die if there is none. */
 void set_link_up(const char *name);
 void delete_link(const char *name);
 

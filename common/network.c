@@ -233,6 +233,12 @@ static char *nft_error(const char *output)
     return error ? xasprintf("%.*s", (int)strcspn(error, "\n"), error) : NULL;
 }
 
+/* Returns the reason why nft failed, from nft_error() or from its output. */
+static const char *reason_of(const char *error, const char *output)
+{
+    return error ? error : *output ? output : "it did not run to its end";
+}
+
 static bool succeeded(int status)
 {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -359,9 +365,9 @@ static bool close_links(const char *script)
     bool done = succeeded(status);
 
     if (done)
-        narrate_note("nft -f -: links in @opened reach only the bridge");
+        narrate_note("nft -f -: links in @opened forward to the bridge alone");
     else
-        warn("no forwarding: nft: %s", error ? error : output);
+        warn("no forwarding: nft: %s", reason_of(error, output));
     free(output);
     free(error);
     return done;
@@ -436,7 +442,7 @@ static void report_nft(const char *output, int status)
     else
         warn("no NAT: nft: %s\n  hint: does this kernel have nf_tables? "
              "Containers reach nothing beyond the host",
-             error ? error : output);
+             reason_of(error, output));
     free(error);
 }
 
@@ -453,7 +459,7 @@ static void remove_table(const char *bridge)
         narrate_note("nft -f - removes table ip %s", own_table);
     else if (!error || !strstr(error, "No such file or directory"))
         warn("cannot remove table ip %s: nft: %s", own_table,
-             error ? error : "it did not run to its end");
+             reason_of(error, output));
     free(script);
     free(output);
     free(error);

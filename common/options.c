@@ -192,6 +192,9 @@ static void add_env(struct options *options, const char *value)
 /* Docker's minimum. A container with less memory cannot start. */
 enum { SMALLEST_MEMORY = 6 << 20 };
 
+/* PID_MAX_LIMIT of a 64-bit kernel, the most that pids.max accepts. */
+enum { MOST_PIDS = 1 << 22 };
+
 static void set_memory(struct options *options, const char *value)
 {
     static const char units[] = "bkmgt";
@@ -227,9 +230,9 @@ static void set_pids_limit(struct options *options, const char *value)
         fail(EXIT_SETUP, NULL,
              "--pids-limit '%s': expected a number of processes, 1 or more",
              value);
-    if (errno == ERANGE || number > INT_MAX)
+    if (errno == ERANGE || number > MOST_PIDS)
         fail(EXIT_SETUP, NULL, "--pids-limit %s: expected at most %d", value,
-             INT_MAX);
+             MOST_PIDS);
     options->pids_limit = (long long)number;
 }
 

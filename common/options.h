@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Parses the command line, the same for every stage. One table in options.c
- * lists each option and the first stage that has it. An option of docker run
- * has the same name here.
+ * lists each option and the first stage that has it. An option that
+ * docker run has too has the same long name here.
  */
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H

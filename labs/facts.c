@@ -1302,7 +1302,7 @@ static void tell_own_network(pid_t pid)
 static void tell_rules(const char *text)
 {
     const char *rule = strstr(text, "masquerade");
-    /* Look at the rule for packets to the bridge alone. */
+    /* Look only at the rule for packets to the bridge. */
     const char *in = strstr(text, "oifname \"" BRIDGE "\"");
     while (in && in > text && in[-1] != '\n')
         in--;

@@ -103,7 +103,7 @@ check_version() {
     esac
     case $line in
     *"Version $(jq -r .version "$work/lab") of the handout") ;;
-    *) refuse "made for another version of the handout (${line##*. }); this is version $(jq -r .version "$work/lab"): ask for the new one" ;;
+    *) refuse "made for another version of the handout (${line##*. }); the grader has version $(jq -r .version "$work/lab"): ask for that one" ;;
     esac
 }
 

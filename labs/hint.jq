@@ -5,7 +5,7 @@
 # A warning of the compiler comes last.
 ([.requirements[] | select(.result == "failed")] | (map(select(.id != "build")) + .)[0]) as $r
 | if .points == null then .note // "not graded"
-  elif $r == null then "nothing failed: \(.points)/\(.max)"
+  elif $r == null then "nothing failed: \(.points)/\(.max)" + (if .note then ". \(.note)" else "" end)
   else $r.name,
       ($r.facts | to_entries | map("\(.key)=\(.value)")
           | if length > 0 then "  facts: " + join("  ") else empty end),

@@ -26,7 +26,7 @@ find_busybox() {
         echo "$BUSYBOX"
         return
     fi
-    # Alpine and Fedora give the static BusyBox another name.
+    # Some distributions give the static BusyBox another name: Alpine, openSUSE.
     for name in busybox.static busybox-static busybox; do
         for dir in /bin /usr/bin /sbin /usr/sbin /usr/lib/initcpio; do
             [ -x "$dir/$name" ] && echo "$dir/$name" && return

@@ -72,7 +72,7 @@ static const struct limit limits[] = {
 #define PREFIX 20 /* 4093 addresses, enough for a bridge's 1023 ports */
 static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
                                       NULL};
-/* Masquerade, let only answers in, and let @opened links reach only BRIDGE. */
+/* Masquerade; let only answers in; links in @opened forward to BRIDGE alone. */
 static const char nat_rules[] =
     "table ip mini-container {\n  set opened { type ifname; }\n"
     "  chain " BRIDGE "-nat {\n    type nat hook postrouting priority srcnat;\n"
@@ -353,7 +353,7 @@ static void remove_bridge(void)
     delete_link(BRIDGE);
 }
 
-/* The last parent removes the bridge. The kernel removes the veth pairs. */
+/* The last parent removes the bridge; others unplug a port that lives on. */
 static void leave_network(void)
 {
     lock_host();

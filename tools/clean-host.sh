@@ -32,10 +32,11 @@ is_survivor() {
     index=$(cat "$1/root/sys/class/net/eth0/iflink") || return 1
     port=$(grep -lx "$index" /sys/class/net/$bridge/brif/*/../ifindex) || return 1
     # eth0 may lead to another namespace, where a link has this index too. So compare
-    # addresses: the port veth6-100 belongs to the address that ends in .6.100.
+    # addresses: veth6-100 belongs to 10.77.6.100, or to N.N.86.100 (6 + 80).
     port=${port%/../ifindex}
     port=${port##*/veth}
-    grep -q "\.${port%-*}\.${port#*-}\$" "$1/net/fib_trie"
+    third=${port%-*}
+    grep -Eq "\.($third|$((third + 80)))\.${port#*-}\$" "$1/net/fib_trie"
 }
 
 for process in /proc/[0-9]*; do

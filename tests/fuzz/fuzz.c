@@ -166,7 +166,7 @@ static void fuzz_size(char *text)
         expect(option_number(&options, "memory") == options.memory);
     }
     /* Of the same text: a number of processes. */
-    good = end != text && !*end && number >= 1 && number <= INT_MAX;
+    good = end != text && !*end && number >= 1 && number <= 4194304;
     expect(parse_value("--pids-limit", text, &options) == good);
     expect(!good || (unsigned __int128)options.pids_limit == number);
 }
@@ -265,7 +265,7 @@ static void judge_options(const struct options *options)
                !options->workdir && !options->rootfs && !options->read_only &&
                !options->chroot);
     expect(options->memory == 0 || options->memory >= 6291456);
-    expect(options->pids_limit >= 0 && options->pids_limit <= INT_MAX);
+    expect(options->pids_limit >= 0 && options->pids_limit <= 4194304);
     expect(options->cpu_quota == 0 || options->cpu_quota >= 1000);
     if (!has(NEW_CGROUPS))
         expect(!options->memory && !options->pids_limit && !options->cpu_quota);

@@ -220,7 +220,7 @@ void root_of_a_user_namespace_is_told_what_it_lacks(void **state)
         return;
     }
     assert_not_run(result, 125, "ermi", "sudo ./run"); /* denied or permitted */
-    assert_contains(result.err, "root of a user namespace");
+    assert_contains(result.err, "not root of a user namespace");
 }
 
 static void limit_descriptors(void *count)

@@ -1266,6 +1266,27 @@ static void clean_host_ends_a_survivor_only_when_told_to(void **state)
     assert_host_unchanged(before);
 }
 
+/* Without a cgroup (version 1, no limit) its port alone tells that it is ours.
+ */
+static void clean_host_names_a_survivor_in_any_subnet(void **state)
+{
+    (void)state;
+    on_host("ip link add t0 type veth peer t1; ip link set t1 up;"
+            "ip link set t0 up; ip route add 10.77.0.0/16 dev t0");
+    struct live live = start("sh", "-c", SURVIVOR);
+
+    kill(live.parent, SIGKILL);
+    wait_until_gone(live.parent);
+    assert_contains(on_host(format("nsenter -t %d -n ip -4 address show eth0",
+                                   live.container)),
+                    "inet 172.16.");
+    assert_contains(
+        clean_host("KILL=1"),
+        format("killed container %d: sleep 1000 \n", live.container));
+    assert_status(finish(&live), 128 + SIGKILL);
+    assert_status(run_quiet("true"), 0); /* removes the survivor's cgroup */
+}
+
 /* Two parents that are PID 1 begin their search at the same address. */
 static void an_address_is_not_given_away_while_its_link_is_there(void **state)
 {
@@ -1747,6 +1768,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(clean_host_makes_no_file_on_the_host),
     cmocka_unit_test(clean_host_takes_no_other_container_for_a_survivor),
     cmocka_unit_test(clean_host_ends_a_survivor_only_when_told_to),
+    cmocka_unit_test(clean_host_names_a_survivor_in_any_subnet),
     cmocka_unit_test(an_address_is_not_given_away_while_its_link_is_there),
     cmocka_unit_test(a_namespace_that_outlives_its_container_is_unplugged),
     cmocka_unit_test(forwarding_that_others_need_by_now_stays),

@@ -337,7 +337,7 @@ static void wsl_2_needs_its_controllers_in_one_place(void **state)
     set("/proc/self/mountinfo",
         ROOT_MOUNT V1("cpu") V2("/sys/fs/cgroup/unified", "rw"));
     set("/sys/fs/cgroup/unified/cgroup.controllers", "memory\n");
-    expect("FIX   pids controller: not mounted: "
+    expect("FIX   pids controller: no mounted hierarchy has it: "
            "add kernelCommandLine=cgroup_no_v1=all below [wsl2] in .wslconfig, "
            "then type wsl --shutdown\n",
            "Stages 1 to 5 will run; stage 6 needs: pids controller.");
@@ -437,8 +437,9 @@ static void a_hybrid_has_both(void **state)
 /* cpuacct alone is not cpu, nor is systemd's hierarchy a controller. */
 static void names_that_contain_a_controller_are_none(void **state)
 {
-    static const char fixes[] = "FIX   cpu controller: not mounted: see cat "
-                                "/proc/cgroups and mount -t cgroup,cgroup2\n";
+    static const char fixes[] =
+        "FIX   cpu controller: no mounted hierarchy has it: see cat "
+        "/proc/cgroups and mount -t cgroup,cgroup2\n";
     static const char verdict[] =
         "Stages 1 to 5 will run; stage 6 needs: cpu controller.";
 

@@ -104,8 +104,8 @@ static int listen_to_kernel(void)
         (errno = answer(sock)) != 0)
         fail(EXIT_SETUP,
              geteuid() ? "sudo build/look --watch"
-                       : "root in a container or a user namespace is told "
-                         "nothing: run on the host itself",
+                       : "no answer: run on the host itself, on a kernel with "
+                         "CONFIG_PROC_EVENTS",
              "--watch: %s", strerror(errno));
     return sock;
 }

@@ -169,7 +169,7 @@ fetch() {
     if [ -n "$foreign" ]; then
         [ "$manager" = apt-get ] ||
             die "a machine for $arch needs Debian's packages" \
-                "use Debian or Ubuntu"
+                "use Debian"
         fetch_foreign_system
         return
     fi
