@@ -104,7 +104,7 @@ static const struct hint {
     {"pivot_root", EBUSY, NULL,
      "the new root is the current one (--rootfs /), or is not a mount point"},
     {"open_tree", ENOENT, NULL,
-     "--volume: SRC must exist in the root that this process has now"},
+     "--volume expects SRC to exist, in the root that this process has now"},
     {"open_tree", ENOSYS, NULL, "this needs Linux 5.2 or later: uname -r"},
     {"mount_setattr", ENOSYS, NULL, "this needs Linux 5.12 or later: uname -r"},
     {"netlink", EPERM, not_root,

@@ -27,10 +27,11 @@ static const char mark[] = "trusted.container-test";
 /* For a whole test program. apart.c ends a test that has half as many
  * processes. */
 static const struct {
-    const char *v1_file, *v2_file, *text;
+    const char *v1_file, *v2_file;
+    long long most;
 } bounds[] = {
-    {"pids.max", "pids.max", "2000"},
-    {"memory.limit_in_bytes", "memory.max", "2G"},
+    {"pids.max", "pids.max", 2000},
+    {"memory.limit_in_bytes", "memory.max", 2LL << 30},
 };
 
 static struct hierarchy all[MOST]; /* those with a controller of stage 6 */
@@ -252,6 +253,16 @@ static void disable_controllers(const char *top)
     removexattr(top, mark);
 }
 
+/* At most three quarters of a small machine's memory. Files in a tmpfs count,
+ * and a program that fills one must leave memory for the grader. */
+static long long bound(size_t i)
+{
+    long long memory =
+        (long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4 * 3;
+
+    return bounds[i].most < memory ? bounds[i].most : memory;
+}
+
 static bool make_base(const struct hierarchy *h, int *held)
 {
     char *parent = parent_of(h);
@@ -273,7 +284,7 @@ static bool make_base(const struct hierarchy *h, int *held)
     for (size_t i = 0; made && i < COUNT(bounds); i++)
         write_in(h->base,
                  h->version == 1 ? bounds[i].v1_file : bounds[i].v2_file,
-                 bounds[i].text);
+                 format("%lld", bound(i)));
     errno = error;
     return made;
 }
