@@ -12,9 +12,9 @@
 struct container;
 
 /* One limit, as a row of a table: its controller, and for each version the file
- * and the text to write. N in the text stands for the number that the user
- * gave. A NULL file: that version has no such limit. Optional: some kernels
- * lack the file. */
+ * and the text to write. N in the text stands for the limit that the user set,
+ * in the unit of the file. A NULL file: that version has no such limit.
+ * Optional: some kernels lack the file. */
 struct limit {
     const char *controller, *v1_file, *v1_text, *v2_file, *v2_text;
     bool optional;

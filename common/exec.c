@@ -48,7 +48,7 @@ static const char *reason_hint(const char *path, int error)
     case EACCES:
         return access_hint(path);
     case E2BIG:
-        return "arguments and environment are too long: see getconf ARG_MAX";
+        return "one string is over 128 KiB, or all are over getconf ARG_MAX";
     default:
         return NULL;
     }
@@ -115,6 +115,6 @@ void execute(char *command[])
     if (*blocked)
         report_blocked();
     fail(EXIT_NOT_FOUND,
-         "COMMAND is looked up inside the container: try ./run ls /bin",
+         "COMMAND is looked up inside the container; see its PATH and --rootfs",
          "exec %s: %s", command[0], strerror(ENOENT));
 }

@@ -108,7 +108,7 @@ void make_mount_point(const char *path, bool directory)
     int missing;
 
     if (++level > MOST_LEVELS)
-        fail(EXIT_SETUP, "make the directories first",
+        fail(EXIT_SETUP, "make the directories, or mend a link into itself",
              "mount point: more than %d directories are missing", MOST_LEVELS);
     for (int n = 0; (missing = stat(current, &st)) == -1 && n < MOST_LINKS &&
                     (target = follow_link(current));
@@ -181,7 +181,7 @@ void refuse_directories(void)
 {
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
         if (is_directory(fd))
-            fail(EXIT_SETUP, "redirect with </dev/null",
+            fail(EXIT_SETUP, "redirect with </dev/null or >/dev/null",
                  "standard input, output or error is a directory, from which "
                  "paths lead out of the root");
 }

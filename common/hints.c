@@ -63,7 +63,7 @@ static const struct hint {
 } hints[] = {
     {"clone", EPERM, not_root, "creating namespaces needs root: sudo ./run"},
     {"clone", EPERM, inside_docker,
-     "Docker drops CAP_SYS_ADMIN: start it with docker run --privileged"},
+     "Docker and Podman drop CAP_SYS_ADMIN: start it with run --privileged"},
     {"clone", EPERM, apparmor_restricts,
      "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
      "real root, sudo ./run"},
@@ -82,9 +82,9 @@ static const struct hint {
     {"clone", ENOMEM, NULL,
      "out of memory, or PID 1 of this PID namespace has ended"},
     {"mount", EPERM, inside_docker,
-     "Docker forbids mount: start it with docker run --privileged"},
+     "Docker or Podman forbids mount: start it with run --privileged"},
     {"mount", EACCES, inside_docker,
-     "Docker's AppArmor profile forbids mount: start it with docker run "
+     "the container's AppArmor profile forbids mount: start it with run "
      "--privileged"},
     {"mount", EPERM, apparmor_restricts,
      "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
@@ -136,8 +136,8 @@ static const struct hint {
      "that cgroup lacks the controller (see its cgroup.controllers), or its "
      "path is not in the root that this process has now"},
     {"cgroup", EINVAL, NULL,
-     "the kernel does not accept that value: a cgroup above may allow less "
-     "(cpu.cfs_quota_us)"},
+     "the kernel does not accept that value: a cgroup above allows less "
+     "(cpu.cfs_quota_us), or, for cpu, a real-time process is not in the root"},
     {"cgroup", EAGAIN, NULL,
      "a cgroup above allows no more cgroups: see its cgroup.max.descendants "
      "and cgroup.max.depth"},

@@ -26,10 +26,10 @@ struct network {
     unsigned int port_index; /* 0 until the port exists */
 };
 
-/* Looks for the bridge BRIDGE and sets NETWORK's state and subnet (0: it has no
- * address yet). The bridge is in use if a port other than NETWORK's own leads
- * to a living network namespace. Returns the state. Dies if BRIDGE is a link
- * that this program did not make. */
+/* Looks for BRIDGE and sets NETWORK's state and, if it exists, the subnet (0:
+ * it has no address). The bridge is in use if a port other than NETWORK's own
+ * leads to a living network namespace. Returns the state. Dies if BRIDGE is a
+ * link that this program did not make. */
 enum bridge_state find_network(const char *bridge, struct network *network);
 
 /* Chooses an address that no other container has, and names the port after it:

@@ -189,7 +189,7 @@ static void add_env(struct options *options, const char *value)
         caller ? xasprintf("%s=%s", value, caller) : xstrdup(value);
 }
 
-/* Docker's minimum. A container with less memory cannot start. */
+/* Docker's minimum: it leaves room for what starting a container needs. */
 enum { SMALLEST_MEMORY = 6 << 20 };
 
 /* PID_MAX_LIMIT of a 64-bit kernel, the most that pids.max accepts. */

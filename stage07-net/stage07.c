@@ -151,8 +151,8 @@ static void set_hostname(const char *name)
 
 /* CLONE_NEWIPC separates all message queues. POSIX queues are files as well, in
  * a mount of type mqueue, which shows the queues of the IPC namespace in which
- * it was made. So cover the host's. A host that lacks the directory (ENOENT) or
- * the file system (ENODEV) has nothing to cover. */
+ * it was made. So mount a new one. Without the directory (ENOENT) or the file
+ * system (ENODEV), no queue of the host shows. */
 static void mount_mqueue(void)
 {
     if (mount("mqueue", "/dev/mqueue", "mqueue",
@@ -162,7 +162,7 @@ static void mount_mqueue(void)
 }
 
 /* POSIX shared memory and named semaphores are plain files in /dev/shm, which
- * CLONE_NEWIPC does not hide: cover them with a new file system. */
+ * CLONE_NEWIPC does not separate: mount a new file system there. */
 static void mount_shm(void)
 {
     if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
