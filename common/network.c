@@ -365,7 +365,7 @@ static bool close_links(const char *script)
     bool done = succeeded(status);
 
     if (done)
-        narrate_note("nft -f -: links in @opened forward to the bridge alone");
+        narrate_note("links in @opened forward to the bridge alone: nft -f -");
     else
         warn("no forwarding: nft: %s", reason_of(error, output));
     free(output);
