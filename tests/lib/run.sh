@@ -132,8 +132,9 @@ unset CLAIMS # a test may run this script itself
 workers=
 # shellcheck disable=SC2317 # the traps call it
 leave() {
+    # $! is not in $workers yet if the signal came in between.
     # shellcheck disable=SC2086 # a word a worker
-    [ -z "$workers" ] || kill $workers 2>/dev/null || :
+    kill $workers ${!-} 2>/dev/null || :
     wait
     rm -rf "$work"
 }
