@@ -31,6 +31,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -51,12 +53,15 @@ struct entry {
     long memory;             /* KiB, the largest of all runs */
     int variant;
     int runs;
+    int mounts; /* the mount namespace to start it in; 0: this one */
 };
 
 static struct entry entries[32];
 static int entry_count;
 static char build[PATH_MAX], work[] = "/tmp/container-bench-XXXXXX";
 static const char *stage; /* the name of its program */
+static int own_mounts;    /* this process's mount namespace */
+static int v1_mounts;     /* one without the hybrid's version 2; 0: none */
 static FILE *json;
 
 static char *text(const char *format, ...)
@@ -82,14 +87,21 @@ static _Noreturn void stop(const char *what)
 
 /* --- one start ------------------------------------------------------------ */
 
-static pid_t start(char *const words[])
+static pid_t start(char *const words[],
+                   const posix_spawn_file_actions_t *actions)
 {
     pid_t pid;
 
-    errno = posix_spawnp(&pid, words[0], NULL, NULL, words, environ);
+    errno = posix_spawnp(&pid, words[0], actions, NULL, words, environ);
     if (errno != 0)
         stop(words[0]);
     return pid;
+}
+
+static void enter_mounts(int namespace)
+{
+    if (namespace && setns(namespace, CLONE_NEWNS) == -1)
+        stop("setns");
 }
 
 static double now_ms(void)
@@ -105,12 +117,15 @@ static void measure(struct entry *entry)
     struct rusage usage;
     int status;
 
+    enter_mounts(entry->mounts);
     usleep(IDLE_MS * 1000);
     double before = now_ms();
-    pid_t pid = start(entry->words);
+    pid_t pid = start(entry->words, NULL);
     if (wait4(pid, &status, 0, &usage) == -1)
         stop("wait4");
     entry->times[entry->runs++] = now_ms() - before;
+    if (entry->mounts)
+        enter_mounts(own_mounts);
     if (status != 0) {
         fprintf(stderr, "bench: %s (%s) failed, status %#x\n", entry->program,
                 variants[entry->variant], (unsigned int)status);
@@ -135,18 +150,30 @@ static double median(struct entry *entry)
 
 /* --- what is compared ----------------------------------------------------- */
 
-/* A peer that cannot do it here (crun and a hybrid of cgroup versions, say) is
- * left out, and that is said. */
+/* Leaves out a peer that cannot run here, and prints the reason that it gives.
+ */
 static void drop_if_failing(void)
 {
     struct entry *entry = &entries[entry_count - 1];
-    int status;
+    int status, reason = memfd_create("reason", MFD_CLOEXEC);
+    posix_spawn_file_actions_t actions;
+    char line[256];
 
-    if (waitpid(start(entry->words), &status, 0) != -1 && status == 0)
-        return;
-    printf("%s, %s: left out, it does not run on this machine\n",
-           entry->program, variants[entry->variant]);
-    entry_count--;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, reason, STDERR_FILENO);
+    enter_mounts(entry->mounts);
+    if (waitpid(start(entry->words, &actions), &status, 0) == -1)
+        stop("waitpid");
+    enter_mounts(own_mounts);
+    posix_spawn_file_actions_destroy(&actions);
+    if (status != 0) {
+        ssize_t length = pread(reason, line, sizeof(line) - 1, 0);
+        line[length > 0 ? length : 0] = '\0';
+        printf("%s, %s: left out: %.*s\n", entry->program,
+               variants[entry->variant], (int)strcspn(line, "\n"), line);
+        entry_count--;
+    }
+    close(reason);
 }
 
 /* WORDS: the command line, divided by single spaces. */
@@ -266,6 +293,8 @@ static void add_runtime(const char *program)
         add(program, v,
             text("%s --root %s/%s run --bundle %s/%s bench-%s", program, work,
                  program, work, variants[v], program));
+        if (strcmp(program, "crun") == 0)
+            entries[entry_count - 1].mounts = v1_mounts;
         drop_if_failing();
     }
 }
@@ -386,7 +415,7 @@ static double at_once(int count)
     usleep(IDLE_MS * 1000);
     before = now_ms();
     for (int i = 0; i < count; i++)
-        start(words);
+        start(words, NULL);
     for (int i = 0; i < count; i++)
         if (wait(&status) == -1 || status != 0)
             errx(1, "one of %d at once failed, status %#x", count, status);
@@ -403,7 +432,7 @@ static void keep_alive(int count)
                      NULL};
 
     for (; alive_count < count; alive_count++) {
-        alive[alive_count] = start(words);
+        alive[alive_count] = start(words, NULL);
         usleep(20000);
     }
     usleep(1000000);
@@ -492,6 +521,19 @@ static void draw(void)
     printf("\n%s/bench.json, %s/bench.png\n", build, build);
 }
 
+/* crun refuses a hybrid whose version 2 has controllers. In a mount namespace
+ * without the mount of version 2, it sees version 1 alone, and runs. */
+static void make_v1_mounts(void)
+{
+    own_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (own_mounts == -1 || unshare(CLONE_NEWNS) == -1 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+        stop("mount namespace");
+    if (umount2("/sys/fs/cgroup/unified", MNT_DETACH) == 0)
+        v1_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    enter_mounts(own_mounts);
+}
+
 /* Links of our own, in a namespace of our own. */
 static void enter_namespace(void)
 {
@@ -522,6 +564,7 @@ int main(int argc, char *argv[])
     if (!json)
         stop("bench.json");
     enter_namespace();
+    make_v1_mounts();
     /* No bridge yet: this container makes it and removes it. Its time is
      * printed apart; keep_alive(1) keeps the bridge for all that follows. */
     double first = at_once(1);
