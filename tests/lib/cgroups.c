@@ -253,14 +253,15 @@ static void disable_controllers(const char *top)
     removexattr(top, mark);
 }
 
-/* At most three quarters of a small machine's memory. Files in a tmpfs count,
- * and a program that fills one must leave memory for the grader. */
+/* Of the memory of a small machine, at most three quarters. Files in a tmpfs
+ * count, and a program that fills one must leave memory for the grader. */
 static long long bound(size_t i)
 {
     long long memory =
         (long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4 * 3;
+    bool is_memory = strcmp(bounds[i].v2_file, "memory.max") == 0;
 
-    return bounds[i].most < memory ? bounds[i].most : memory;
+    return is_memory && memory < bounds[i].most ? memory : bounds[i].most;
 }
 
 static bool make_base(const struct hierarchy *h, int *held)
@@ -386,7 +387,7 @@ char *cgroup_of(pid_t pid, const char *controller)
 
     assert_non_null(path);
     /* Replace the common beginning by base (version 2) or own (version 1). */
-    if (h->version == 2) /* our cgroup is a sibling of the container's */
+    if (h->version == 2) /* own is base/self: cut "self" */
         while (length > 0 && own[length - 1] != '/')
             length--;
     assert_int_equal(strncmp(path, own, length), 0);
