@@ -57,9 +57,10 @@ help:
 #: make test      prove that each stage isolates what it says, and no more
 #: make testN     the same for stage N alone
 #: make labN      begin lab N: write stage N yourself, in lab/stageNN.c;
-#:                SEED=NAME marks it, FILE= writes it elsewhere
-#: make gradeN    grade it, without root in a machine; HOST=1: here, as root;
-#:                TEST=ID: that requirement alone
+#:                SEED=NAME lets a teacher see whose it is, FILE=PATH begins
+#:                it there
+#: make gradeN    grade it in a virtual machine, without root; HOST=1: on this
+#:                host, as root; TEST=ID: that requirement alone
 #: make hintN     print the first requirement that failed, and its hint
 #: make vm        open a root shell on this tree in a virtual machine with
 #:                cgroup v2; needs no root. CMD='make test6' runs one command,
@@ -76,7 +77,7 @@ help:
 #:+ make grades    grade a class: DIR=submissions LAB=3; JOBS=4 at a time
 #:+ make calibrate prove that the grades of labs are right; LAB=3 for one
 #: make clean     remove the build directory
-#:+ make clean-host  remove what killed containers left on the host;
+#:+ make clean-host  remove what runs with a killed parent left on the host;
 #:+                KILL=1 also kills containers that survived their parent
 #:+
 #:+ make setup stage7 && sudo ./run   is all it takes. With a second goal, setup
@@ -252,7 +253,7 @@ $(BUILD)/look: $(LOOK) $(BUILD)/libcommon.a
 	@echo "  LINK  $@"
 	@$(call LINK,)
 
-# sudo build/look --help lists what it shows beside the containers.
+# sudo build/look --help lists what it shows besides the containers.
 .PHONY: look pictures
 look: $(BUILD)/look
 	@$(SUDO)$<

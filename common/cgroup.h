@@ -32,8 +32,8 @@ struct cgroup {
     struct cgroup *next;
 };
 
-/* Returns the list of the mounted hierarchies, each once, but none of version 1
- * without controllers; NULL if there are none. Dies on failure. See
+/* Returns the list of the mounted hierarchies, each once. Leaves out those of
+ * version 1 without controllers. NULL: there are none. Dies on failure. See
  * getmntent(3). */
 struct cgroup *find_cgroups(void);
 

@@ -54,8 +54,8 @@ void release_container(const struct container *container);
  * signal N killed it. Dies on failure.
  *
  * The kernel drops a signal that PID 1 of a PID namespace neither handles,
- * ignores nor blocks; the parent then kills the container. SIGTERM means stop:
- * SIGKILL follows after a grace time. See signalfd(2), waitpid(2),
+ * ignores nor blocks; the parent then kills the container. SIGTERM asks it
+ * to end: SIGKILL follows after a grace time. See signalfd(2), waitpid(2),
  * pid_namespaces(7). */
 int wait_for_container(struct container *container);
 

@@ -108,7 +108,9 @@ void make_mount_point(const char *path, bool directory)
     int missing;
 
     if (++level > MOST_LEVELS)
-        fail(EXIT_SETUP, "make the directories, or mend a link into itself",
+        fail(EXIT_SETUP,
+             "make the directories, or mend a symbolic link that leads to "
+             "itself",
              "mount point: more than %d directories are missing", MOST_LEVELS);
     for (int n = 0; (missing = stat(current, &st)) == -1 && n < MOST_LINKS &&
                     (target = follow_link(current));

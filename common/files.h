@@ -28,7 +28,8 @@ void make_mount_point(const char *path, bool directory);
 
 /* Returns those of NAMES, absolute paths separated by spaces, that exist, as an
  * array that ends with NULL. The first * of a path matches the rest of a name.
- * Dies on failure, and if the directory of a path (up to its *) is missing. */
+ * Dies on failure, and if the directory of that name is missing (without a *:
+ * of the last name). */
 char **existing_paths(const char *names);
 
 /* Dies if standard input, output or error is a directory: /proc/self/fd/0 would

@@ -63,7 +63,7 @@ static const struct hint {
 } hints[] = {
     {"clone", EPERM, not_root, "creating namespaces needs root: sudo ./run"},
     {"clone", EPERM, inside_docker,
-     "Docker and Podman drop CAP_SYS_ADMIN: start it with run --privileged"},
+     "Docker and Podman drop CAP_SYS_ADMIN: use docker run --privileged"},
     {"clone", EPERM, apparmor_restricts,
      "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
      "real root, sudo ./run"},
@@ -82,9 +82,9 @@ static const struct hint {
     {"clone", ENOMEM, NULL,
      "out of memory, or PID 1 of this PID namespace has ended"},
     {"mount", EPERM, inside_docker,
-     "Docker or Podman forbids mount: start it with run --privileged"},
+     "Docker or Podman forbids mount: use docker run --privileged"},
     {"mount", EACCES, inside_docker,
-     "the container's AppArmor profile forbids mount: start it with run "
+     "the AppArmor profile of Docker or Podman forbids mount: use docker run "
      "--privileged"},
     {"mount", EPERM, apparmor_restricts,
      "AppArmor restricts root in a user namespace (Ubuntu 24.04): run as the "
@@ -137,7 +137,7 @@ static const struct hint {
      "path is not in the root that this process has now"},
     {"cgroup", EINVAL, NULL,
      "the kernel does not accept that value: a cgroup above allows less "
-     "(cpu.cfs_quota_us), or, for cpu, a real-time process is not in the root"},
+     "(cpu.cfs_quota_us), or a real-time process is outside the root cgroup"},
     {"cgroup", EAGAIN, NULL,
      "a cgroup above allows no more cgroups: see its cgroup.max.descendants "
      "and cgroup.max.depth"},

@@ -11,8 +11,8 @@
 
 /* Takes the lock, unless this process holds it. Prints a message after 3
  * seconds of waiting for one holder and dies after 30 seconds. SIGTERM, SIGINT,
- * SIGHUP and SIGQUIT end the wait with status 128 + N (COMMAND's once it has
- * ended). Dies if another user can open the directory. See flock(2). */
+ * SIGHUP and SIGQUIT end the wait with status 128 + N, or COMMAND's if it has
+ * ended. Dies if another user can open the directory. See flock(2). */
 void lock_host(void);
 
 /* Releases the lock, even if a child of clone(2) inherited it, and removes the

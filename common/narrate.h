@@ -22,8 +22,8 @@
 
 #include <stdbool.h>
 
-/* How much to print: nothing (--quiet), everything (--verbose), or the calls of
- * this stage's new functions, the first two of a name in each. One line counts
+/* How much to print: nothing (--quiet), everything (--verbose), or, in each new
+ * function of this stage, the first two calls of the same name. One line counts
  * the others, and one stands for successive functions of earlier stages. */
 enum narration { NARRATE_NOTHING, NARRATE_NEW, NARRATE_ALL };
 extern enum narration narration;

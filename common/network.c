@@ -356,8 +356,8 @@ static void list_link(unsigned int index, uint32_t address, void *data)
     free(file);
 }
 
-/* Drop new connections from these links to any link but the bridge: this host
- * did not route for the neighbours on these links before. */
+/* Drop new connections from the links in SCRIPT to any link but the bridge:
+ * this host did not route for the neighbours on these links before. */
 static bool close_links(const char *script)
 {
     int status;
@@ -365,7 +365,7 @@ static bool close_links(const char *script)
     bool done = succeeded(status);
 
     if (done)
-        narrate_note("links in @opened forward to the bridge alone: nft -f -");
+        narrate_note("no new connections from links in @opened: nft -f -");
     else
         warn("no forwarding: nft: %s", reason_of(error, output));
     free(output);

@@ -254,8 +254,8 @@ static bool is_ready(const struct look *look)
     return look->text[0] && strstr(look->text[0], "ready\n");
 }
 
-/* Returns whether PID runs a program of its own, with the token as one of its
- * words. */
+/* Returns whether PID runs another program than the stage's, with the token as
+ * one of its words. */
 static bool is_command(pid_t pid)
 {
     char *words = file_of(pid, "cmdline"), *program = stage_program();
@@ -457,7 +457,7 @@ static const char *propagation(const char *text)
 }
 
 /* own: not the file system that the host has there; copy: the same, mounted
- * again; host: nothing new is there; none: nothing is, in a root of its own. */
+ * again; host: no new mount; none: no mount at all, in a root of its own. */
 static const char *kind_of_mount(const char *mounts, const char *point,
                                  bool own_root)
 {
@@ -961,7 +961,7 @@ static const char *kind_of_device(pid_t pid, size_t i)
     return (st.st_mode & 07777) == 0666 ? "ok" : "other-mode";
 }
 
-/* One fact for all devices, the first that is wrong, and one for all links. */
+/* A fact for the devices (the first that is wrong), the links, and the rest. */
 static void tell_devices(pid_t pid)
 {
     static const char known[] = "console fd full mqueue null ptmx pts random "

@@ -37,7 +37,7 @@ where=machine
 grader=$(labs/grader.sh "$LAB")
 mkdir -p "$results" || exit 125
 
-# The students' names, one a line. Names what is no submission on standard error.
+# The students' names, one a line; on standard error, what is no submission.
 names() {
     for entry in "$directory"/*; do
         entry=${entry##*/}
@@ -133,7 +133,7 @@ take
 
 # --- the table ------------------------------------------------------------------
 
-# The student for whom the file was begun, by SEED=NAME; or the mark itself.
+# seeds_of FILE: for whom it was begun, by SEED=NAME; or the mark itself.
 while IFS= read -r name; do
     printf '%s %s\n' "$(printf %s "$name" | sha256sum | cut -c 1-6)" "$name"
 done <<<"$names" >"$queue/.seeds"

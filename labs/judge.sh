@@ -11,7 +11,7 @@
 #
 #     NONCE result ID passed|failed|not-run|skipped|cannot [SECONDS] [ID that it needs]
 #     NONCE seen ID TEXT          NONCE fact KEY=VALUE          NONCE end
-#     NONCE system KERNEL v1|v2   where it was judged; comes first
+#     NONCE system KERNEL v1|v2   where it was judged; the first event
 #
 # NONCE is a random word that the first line gives. The submission runs later, in
 # a PID namespace of the test and without the right to look into the memory of
@@ -25,7 +25,7 @@ set -u
 { # Read this script to its end before anything else: the submission could change it.
 number=$1 file=$2
 stage=$(printf 'stage%02d' "$number")
-: "${LIMIT:=60}" # seconds that one requirement may take
+: "${LIMIT:=60}" # seconds for each program: compiler, tests of a file, facts
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 # Seconds that a test may last (tests/lib/harness.h), processes that it may have
@@ -42,8 +42,8 @@ cgroup2fs) tell "system $(uname -r) v2" ;;
 *) tell "system $(uname -r) v1" ;;
 esac
 
-# The submission is built and run here: not in /tmp, which it may cover for the test
-# as well. In a machine the tree is read-only: use /judge there, which is in memory.
+# Build and run the submission here, not in /tmp: if it mounts over /tmp, the test may
+# see it too. In a machine the tree is read-only: use /judge there, which is in memory.
 work=$PWD/build/judge
 mkdir "$work" 2>/dev/null || { work=/judge && mkdir $work; } || exit 125
 trap 'rm -rf "$work"' EXIT

@@ -5,8 +5,8 @@
 #
 # Writes FILE, by default lab/stageNN.c: the program of the stage before, with the
 # task as a comment and the stage's number changed. Never overwrites. SEED=WORD (a
-# student's name) puts a mark of WORD into the names of some functions, so that a
-# teacher sees whose copy was handed in: it is the column "seed" of make grades.
+# student's name) puts a mark of WORD into the names of some functions, so that
+# make grades shows, in its column "seed", whose copy was handed in.
 # Not for lab 1, which begins with main alone.
 set -eu
 cd "$(dirname "$0")/.."

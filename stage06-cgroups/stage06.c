@@ -55,7 +55,7 @@ static const char *const device_links[][2] = {
 };
 
 /* File and text for version 1, then for version 2. N stands for the limit, in
- * bytes, processes, microseconds of every 100000. Last column: optional. */
+ * bytes, processes or microseconds per 100000. Last column: 1 if optional. */
 static const struct limit limits[] = {
     {"memory", "memory.limit_in_bytes", "N", "memory.max", "N", 0},
     {"memory", "memory.memsw.limit_in_bytes", "N", "memory.swap.max", "0", 1},

@@ -58,7 +58,7 @@ static const char *const device_links[][2] = {
 };
 
 /* File and text for version 1, then for version 2. N stands for the limit, in
- * bytes, processes, microseconds of every 100000. Last column: optional. */
+ * bytes, processes or microseconds per 100000. Last column: 1 if optional. */
 static const struct limit limits[] = {
     {"memory", "memory.limit_in_bytes", "N", "memory.max", "N", 0},
     {"memory", "memory.memsw.limit_in_bytes", "N", "memory.swap.max", "0", 1},
@@ -72,7 +72,7 @@ static const struct limit limits[] = {
 #define PREFIX 20 /* 4093 addresses, enough for a bridge's 1023 ports */
 static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
                                       NULL};
-/* Masquerade; let only answers in; links in @opened forward to BRIDGE alone. */
+/* Masquerade; drop new connections to BRIDGE and from links in @opened. */
 static const char nat_rules[] =
     "table ip mini-container {\n  set opened { type ifname; }\n"
     "  chain " BRIDGE "-nat {\n    type nat hook postrouting priority srcnat;\n"
@@ -353,7 +353,7 @@ static void remove_bridge(void)
     delete_link(BRIDGE);
 }
 
-/* The last parent removes the bridge; others unplug a port that lives on. */
+/* The last parent removes the bridge; others unplug their port if it stays. */
 static void leave_network(void)
 {
     lock_host();

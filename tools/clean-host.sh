@@ -32,7 +32,7 @@ is_survivor() {
     index=$(cat "$1/root/sys/class/net/eth0/iflink") || return 1
     port=$(grep -lx "$index" /sys/class/net/$bridge/brif/*/../ifindex) || return 1
     # eth0 may lead to another namespace, where a link has this index too. So compare
-    # addresses: veth6-100 belongs to 10.77.6.100, or to N.N.86.100 (6 + 80).
+    # addresses: veth6-100 is 10.77.6.100, or N.N.86.100 in a subnet N.N.80.0/20.
     port=${port%/../ifindex}
     port=${port##*/veth}
     third=${port%-*}

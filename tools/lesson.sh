@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: MIT
 #
-# The commands of a lesson, for those who type them: tests/verbs/lessons.sh and
-# tools/demo/demo.sh source this file. $work is a copy of the tree.
+# The commands of a lesson, for the scripts that type them and source this file:
+# tests/verbs/lessons.sh and tools/demo/demo.sh. $work is a copy of the tree.
 
 # Files in $work/.lesson for command NNN: NNN.command; NNN.shown, its output;
 # NNN.block, the number of its block; NNN.beside and NNN.edit, a line

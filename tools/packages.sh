@@ -4,7 +4,7 @@
 # tools/vm/kernel.sh. The script that sources this file defines `has PROGRAM`.
 # shellcheck shell=sh
 
-# The name of its command; nothing if it is none of these.
+# Prints the name of the manager's command; nothing if it is none of these.
 package_manager() {
     for program in apt-get dnf pacman apk; do
         if has $program; then

@@ -6,7 +6,7 @@
 # GOAL is a goal of the Makefile (stage7, test, check) and decides which
 # packages are needed; without a GOAL, those of `make test`. Prints each command
 # before running it. Installs nothing if no package is missing. For vm, grade,
-# hint and calibrate, also makes the kernel of the machine.
+# hint and calibrate, also gets a kernel for the virtual machine of tools/vm.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -63,7 +63,7 @@ need_for_testing() {
     need "find /dev/null -printf x" findutils findutils findutils findutils
 }
 
-# Only QEMU and its tools. kernel.sh fetches the kernel afterwards.
+# QEMU and what vm.sh and kernel.sh execute. kernel.sh fetches the kernel later.
 need_for_machine() {
     . tools/vm/arch.sh
     case $qemu in

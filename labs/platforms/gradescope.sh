@@ -49,7 +49,7 @@ END
 
 # Gradescope runs run_autograder for each submission. Its format requires a score or
 # tests; a result without both is no grade. How Gradescope shows it is not documented.
-# It gives 0 to a submission that outlasts its own limit, 10 minutes: run.sh ends first.
+# Gradescope's own limit is 10 minutes, and then it gives 0: run.sh ends first.
 cat >"$work/run_autograder" <<END
 #!/bin/bash
 # SPDX-License-Identifier: MIT

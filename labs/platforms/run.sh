@@ -26,7 +26,7 @@ without_score() {
     exit
 }
 
-# Copy a directory or a symbolic link as it is: make gradeN refuses it with a message.
+# Find a directory or a symbolic link too: make gradeN refuses it with a message.
 # macOS puts files called ._NAME into archives.
 for pattern in "$stage.c" '*.c'; do
     mapfile -d '' -t found < <(find "$directory/" -name "$pattern" ! -name '._*' \

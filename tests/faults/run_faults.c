@@ -27,7 +27,7 @@
 
 enum { MOST_ERRORS = 6, MOST_WORDS = 64 };
 
-/* How a call fails in practice, where that is not EPERM, ENOMEM or EIO. */
+/* How a call fails in practice. A call that is not here: EPERM, ENOMEM, EIO. */
 static const struct {
     const char *call;
     int errors[MOST_ERRORS];
@@ -324,7 +324,7 @@ static void try_all(char *const options[], bool kill, bool quiet)
     assert_int_equal(failures, 0);
 }
 
-/* The stage's options, but --network, and either --chroot or --read-only. */
+/* The options of the stage but --network; of --chroot and --read-only, one. */
 static char **all_options(bool chroot)
 {
     char **options = calloc(MOST_WORDS, sizeof(*options));

@@ -46,7 +46,7 @@ static jmp_buf refused;
 static void *blocks[MOST_BLOCKS]; /* what is to be freed after this call */
 static size_t block_count;
 
-/* Ends the fuzzer, which then keeps the input. */
+/* Unless CONDITION holds, ends the fuzzer, which then keeps the input. */
 #define expect(condition)                                                   \
     do {                                                                    \
         if (!(condition)) {                                                 \

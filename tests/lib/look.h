@@ -23,8 +23,8 @@ void wait_until(bool (*done)(const void *), const void *argument,
 /* Whether a process with this PID exists (and is no zombie). */
 bool exists(pid_t pid);
 
-/* Waits until PID is gone. Fails the test after `patience`, or if PID lives on
- * without its parent. Then calls wait_for_dying_ports(). */
+/* Waits until PID is gone, then calls wait_for_dying_ports(). Fails the test
+ * after `patience`, or if PID lives on without its parent. */
 void wait_until_gone(pid_t pid);
 
 /* For wait_until(): the process *PID sleeps and has no pending signal. */

@@ -154,8 +154,8 @@ static char *read_network(void)
 }
 
 /* While the kernel removes the files of a link in /proc/sys, a reader of the
- * directory may miss others. Read until nothing changes any more, or until the
- * text is one that was read twice before: the tests compare with that. */
+ * directory may miss others. Read until two texts in a row are the same, or one
+ * is the text that was returned last: the tests compare with that. */
 char *network_state(void)
 {
     static char *settled;

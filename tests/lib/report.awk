@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# Prints what a test program printed as a learner reads it: for each test its
-# requirement in words, and for one that failed what was seen, what was expected
-# and where to read. -v readme=FILE: the lesson of the stage.
+# Prints a test program's output for a learner: for each test its requirement in
+# words, and for one that failed what was seen, what was expected and where to
+# read. -v readme=FILE: the lesson of the stage.
 #
 # cmocka prints "[ RUN      ] NAME", then what the test prints, then
 # "[       OK ] NAME" or "[  FAILED  ] NAME"; at the end it counts.

@@ -41,9 +41,9 @@ static void open_pipes(struct pipes *pipes)
     assert_return_code(pipe2(pipes->err, O_CLOEXEC), errno);
 }
 
-/* A submission runs as root beside the test that judges it. Without these, it
- * can neither read nor change the test's memory, nor the machine's. ARGS: of
- * the submission, or of a program that executes it. */
+/* A submission runs as root beside the test that judges it. Without these
+ * rights, it can neither read nor change the test's memory, nor the machine's.
+ * ARGS: of the submission, or of a program that executes it. */
 static void drop_rights(char *const args[])
 {
     static const int rights[] = {CAP_SYS_PTRACE, CAP_SYS_RAWIO, CAP_SYS_MODULE,

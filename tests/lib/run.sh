@@ -31,8 +31,8 @@ run_share() {
     echo "$1" >&3
 }
 
-# A signal is lost on a process between its fork and its exec, which has the
-# shell's handler. So repeat it until the program has ended.
+# Between fork and exec, a process has the shell's handler and loses a signal:
+# so repeat the signal until the program has ended.
 # shellcheck disable=SC2317 # the trap calls it
 stop_share() {
     program=${!:-}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A container on a terminal: prompt, keys, job control, and the terminal as it
- * was afterwards. The tests type what a user would type and wait for what the
- * user would see.
+ * A container on a terminal: prompt, keys, job control, and afterwards the
+ * terminal as it was before. The tests type what a user would type and wait for
+ * what the user would see.
  *
  * What is started on the terminal is a shell that runs the stage and then says
  * "status is N", so that there is somebody to whom the terminal comes back.
@@ -39,7 +39,7 @@ static struct terminal {
     pid_t leader;         /* the shell that runs the stage */
     struct termios modes; /* before the stage was started */
     char text[1 << 16];   /* all that was printed so far */
-    size_t used, seen;    /* what expect() has passed already */
+    size_t used, seen;    /* bytes in text; those that expect() has passed */
 } terminal = {.master = -1};
 
 /* --- typing and seeing ---------------------------------------------------- */
@@ -365,8 +365,8 @@ static void tty_names_a_terminal_of_the_container(void **state)
     expect("seen3\r\n");
 }
 
-/* Not even to put a keystroke into it (TIOCSTI), which root can do through any
- * descriptor of it. */
+/* Through any descriptor of that terminal, root could put a keystroke into it
+ * (TIOCSTI). */
 static void no_descriptor_leads_to_the_callers_terminal(void **state)
 {
     struct stat callers, ours;

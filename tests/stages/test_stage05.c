@@ -463,7 +463,7 @@ static void device_links_are_right(void **state)
     assert_text(result.err, "err\n");
 }
 
-/* A pseudoterminal of the host. Returns its controlling end. */
+/* A pseudoterminal of the host. Returns its master end. */
 static int open_terminal(char **name)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -1124,8 +1124,8 @@ a_target_below_very_many_missing_directories_is_refused(void **state)
                    "make the directories");
 }
 
-/* As is /var/lock, a link to /run/lock, where /run is empty. Nothing is made
- * outside. */
+/* /var/lock, a link to /run/lock, dangles in this way where /run is empty.
+ * Nothing is made outside. */
 static void a_target_that_is_a_dangling_link_is_made_inside(void **state)
 {
     static const char *const links[] = {"/mini-test/later", "mini-test/later",

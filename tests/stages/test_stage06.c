@@ -813,7 +813,7 @@ static void a_failure_of_any_call_leaves_no_cgroup(void **state)
                                         "prctl", "mount", "unshare", NULL};
 
     (void)state;
-    /* For each call, the larger of the parent's and the container's number. */
+    /* Runs for each call: the parent's or the container's, the larger. */
     char *const limits_alone[] = {LIMITS, NULL};
     char *const no_network[] = {LIMITS, "--network", "none", NULL};
     assert_true(fail_each_call(calls, has(NEW_NETWORK) ? no_network
@@ -1241,8 +1241,8 @@ static void in_version_2_the_top_alone_changes_and_stays_so(void **state)
     pass_on_controllers();
 }
 
-/* mkdir(2) fails with EAGAIN. So does locking what another process has locked.
- */
+/* mkdir(2) fails with EAGAIN, as does a lock that another process holds: the
+ * stage must tell them apart. */
 static void in_version_2_a_limit_on_cgroups_ends_the_start(void **state)
 {
     (void)state;

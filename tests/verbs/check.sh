@@ -3,7 +3,7 @@
 #
 # Checks what can be checked without running a container: layout, warnings of
 # two compilers, two static analyzers, and the rules that make each stage a
-# small step from the last. Prints a line a check and counts them.
+# small step from the one before. Prints a line a check and counts them.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -38,8 +38,8 @@ builds_with() {
 }
 
 tidy() {
-    # xargs: two processes at a time, since each file takes a while. LAST is the
-    # number of the last stage, which the fuzzer is given.
+    # xargs: two processes at a time, since each file takes a while. LAST: the fuzzer
+    # is given the number of the last stage; here any number will do.
     printf '%s\n' common/*.c stage*/*.c tests/*/*.c tools/*/*.c |
         xargs -P 2 -n 4 clang-tidy --quiet --extra-arg=-std=gnu11 \
             --extra-arg=-isystem/usr/include/libnl3 --extra-arg=-DLAST=1 \

@@ -151,7 +151,7 @@ static char *lines_with(const char *text, const char *word)
     return found;
 }
 
-/* FIXES are all lines of that kind, VERDICT is the last line of all. */
+/* FIXES: all lines that begin with FIX; VERDICT: the last line of all. */
 static struct result expect(const char *fixes, const char *verdict)
 {
     struct result result = examine();

@@ -206,7 +206,7 @@ a_handout_is_the_same_twice_and_has_no_solution() {
         tar -xzf "$work/first" -C "$work/tree"
         [ -z "$(find "$work/tree" -name "stage0$n.c" -o -name ANSWERS.md -o \
             -path '*/mutants*' -o -name .git)" ]
-        # A line that the stage adds to the one before, and that is its own.
+        # The lines that the stage adds, but no short ones: other files have those too.
         git diff --no-index --unified=0 stage0$((n - 1))-*/stage0$((n - 1)).c \
             stage0"$n"-*/stage0"$n".c | sed -n 's/^+    *//p' | awk 'length > 24' |
             while IFS= read -r line; do

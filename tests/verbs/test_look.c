@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * make look: what it says of running containers, held against lsns(8), /proc
+ * make look: what it says of running containers, compared with lsns(8), /proc
  * and the files of the cgroups.
  */
 #define _GNU_SOURCE

@@ -167,7 +167,7 @@ the_size_follows_the_window() {
     rm -f resize
 }
 
-# An interactive shell stops a job at Ctrl-Z, which it gets here as a byte.
+# Ctrl-Z goes to the machine as a byte; the machine's terminal stops the job.
 job_control_works() {
     rm -f "$work/out"
     (

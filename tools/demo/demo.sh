@@ -3,7 +3,7 @@
 #
 # Demonstrates lesson N in tmux: tools/demo/demo.sh N
 #
-# The upper pane is the first terminal of the lesson, the one below the second.
+# The upper pane is the first terminal of the lesson, the middle one the second.
 # The lowest shows the next command; Enter types it. The commands are those
 # of the lesson, in a copy of the tree that is removed at the end.
 #
@@ -50,7 +50,7 @@ tmux() {
     command tmux -S "$work/.tmux" -f /dev/null "$@"
 }
 
-# The pane "left", "right" or "extra".
+# The pane "left" (first terminal), "right" (second terminal) or "extra".
 pane() {
     tmux show-options -gqv "@$1"
 }
@@ -357,8 +357,8 @@ work=$(mktemp -d /tmp/container-demo.XXXXXX) || exit 1
 exec 9<"$work"
 flock 9
 exec 8<&-
-# Ends what the panes started: it began in directory $1, the copy of the tree. A
-# container may outlive its pane: lesson 1 shows how.
+# Ends the processes whose working directory is $1, the copy of the tree: what
+# the panes started. A container may outlive its pane: lesson 1 shows how.
 end_started() {
     for signal in TERM TERM TERM TERM TERM TERM TERM TERM KILL; do
         left=

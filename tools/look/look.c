@@ -23,7 +23,7 @@
 static const char usage[] =
     "usage: look [PID | KIND:[NUMBER] | --watch | --svg FILE]\n"
     "\n"
-    "  without a word     all running containers\n"
+    "  (no argument)      all running containers\n"
     "  PID                one process: its PIDs, namespaces, mounts, limits\n"
     "  KIND:[NUMBER]      who is in this namespace, such as "
     "'pid:[4026531836]'\n"

@@ -282,7 +282,7 @@ static void print_namespaces(const struct machine *machine,
                geteuid() ? ": sudo build/look" : ", not even by root here");
 }
 
-/* One line for each answer: "own   pid uts", "the host's   user time". */
+/* One line for each owner: "own   pid uts", "the host's   user time". */
 static void print_summary(const struct machine *machine,
                           const struct process *process)
 {
@@ -316,7 +316,7 @@ static void print_container(const struct machine *machine,
         printf("stage %d, ", container->parent->stage);
     printf("parent %d, started as ", container->parent->pid);
     print_command(container->parent->command, 40);
-    printf("        PID  PID here  command\n");
+    printf(" PID inside  PID here  command\n");
     print_tree(machine, first, 0);
     print_summary(machine, first);
     print_limits(first->pid);

@@ -248,7 +248,7 @@ static void add_pid(struct container *container)
     free(name);
 }
 
-/* Two containers of one name get the PIDs of their first processes. */
+/* Adds the PID of the first process to each name that two containers share. */
 static void make_unique(struct machine *machine)
 {
     for (struct container *c = machine->containers; c; c = c->next) {

@@ -5,10 +5,10 @@
 # this computer's own architecture. Sets:
 #
 #     arch             Debian's name of the architecture: amd64, arm64
-#     foreign          the same if this computer cannot run its programs, or ""
+#     foreign          arch if it differs from this computer's, otherwise ""
 #     qemu             the program of QEMU
 #     machine_options  QEMU's options for the machine and the processor
-#     accelerator      kvm if the processor supports it, otherwise tcg
+#     accelerator      kvm if this user may use it and it works, otherwise tcg
 #     kernel_words     the console, for the kernel's command line
 #     files            the directory of the kernel and the initrd
 #     root             the directory that becomes / of the machine

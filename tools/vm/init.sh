@@ -38,8 +38,8 @@ mount_files() {
     fi
 }
 
-# Shows the tree, the input and the host's system directories. The directory of this
-# run is unmounted once its files are copied.
+# Fills /root with the input and the host's system directories; furnish() mounts the
+# tree. The directory of this run is unmounted once its files are copied.
 seal() {
     $busybox mount -t tmpfs -o mode=755 tmpfs /root
     $busybox mkdir /run

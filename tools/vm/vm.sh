@@ -8,15 +8,15 @@
 #
 # ARCH=arm64 selects a machine of that architecture, see tools/vm/kernel.sh.
 #
-# Needs no root: QEMU runs as an ordinary process, with KVM if the processor has
+# Needs no root: QEMU runs as an ordinary process, with KVM if the user may use
 # it. Without KVM, QEMU translates the machine's instructions. The machine sees
 # the host's files read-only and the tree writable. QEMU opens each file as the
 # user, so root inside can change only files that the user can change. The
 # machine has no network.
 #
-# SEALED=DIRECTORY, with a COMMAND and the file INPUT, is for programs that are not
+# SEALED=DIRECTORY and INPUT=FILE, with a COMMAND, are for programs that are not
 # trusted: the machine sees DIRECTORY in place of this tree, of the host's files
-# only the system's (/usr, /etc), all of it read-only, and INPUT as /input. It has
+# only the system's (/usr, /etc), all of it read-only, and FILE as /input. It has
 # half the memory.
 #
 # The exit status is that of the shell or of COMMAND, or 125 if the machine
@@ -94,7 +94,7 @@ saved=
 # shellcheck disable=SC2317 # the trap calls it
 leave() {
     trap '' HUP INT TERM
-    # Kill the readers too: one that cannot write on stops reading, and QEMU blocks.
+    # Kill the readers too: one whose own output is blocked blocks QEMU as well.
     # shellcheck disable=SC2086 # two numbers
     [ -z "$readers" ] || kill $readers 2>/dev/null || :
     [ -z "$machine" ] || kill -TERM "$machine" 2>/dev/null || :
