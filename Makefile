@@ -32,7 +32,7 @@ ESCAPE   := $(if $(wildcard stage05-*/escape.c),$(BUILD)/escape)
 
 LAST_PROGRAM := $(BUILD)/stage$(call two,$(LAST))
 
-# Make every goal wait for setup, so that `make -j setup stage7` installs first.
+# Make goals that build wait for setup: `make -j setup stage7` installs first.
 SETUP := $(filter setup,$(MAKECMDGOALS))
 
 # The word to type before ./run.
@@ -49,16 +49,16 @@ help:
 #: make stages    build all stages
 #: make rootfs    build the BusyBox root file system
 #:+ make demoN     show lesson N in two terminals (tmux), a command for each
-#:+                press of Enter; AUTO=1 plays it alone, CAST=FILE records it
-#:+ make gdbN      run stage N in the debugger, with its stops; AUTO=1 goes on
-#:+                by itself
+#:+                press of Enter; AUTO=1 needs no press, CAST=FILE records it
+#:+ make gdbN      run stage N in gdb, with its breakpoints; AUTO=1 goes on by
+#:+                itself
 #: make look      show the running containers, as the host sees them
 #:+ make diffN     show what stage N adds to stage N-1
 #: make test      prove that each stage isolates what it says, and no more
 #: make testN     the same for stage N alone
 #: make labN      begin lab N: write stage N yourself, in lab/stageNN.c;
 #:                SEED=NAME lets a teacher see whose it is, FILE=PATH begins
-#:                it there
+#:                the lab in PATH instead
 #: make gradeN    grade it in a virtual machine, without root; HOST=1: on this
 #:                host, as root; TEST=ID: that requirement alone
 #: make hintN     print the first requirement that failed, and its hint
@@ -77,8 +77,8 @@ help:
 #:+ make grades    grade a class: DIR=submissions LAB=3; JOBS=4 at a time
 #:+ make calibrate prove that the grades of labs are right; LAB=3 for one
 #: make clean     remove the build directory
-#:+ make clean-host  remove what runs with a killed parent left on the host;
-#:+                KILL=1 also kills containers that survived their parent
+#:+ make clean-host  remove what killed parents left on the host; KILL=1 also
+#:+                kills containers that survived their parent
 #:+
 #:+ make setup stage7 && sudo ./run   is all it takes. With a second goal, setup
 #:+ installs only what that goal needs: make setup test, make setup check.

@@ -197,7 +197,7 @@ static void add_byte(struct line *line, unsigned char byte, char next)
         add(line, "\\%c", letters[at - escaped]);
     else if (byte >= ' ' && byte <= '~')
         add(line, "%c", byte);
-    else /* three digits if a digit follows, which would be read as one more */
+    else /* pad to three digits if a digit follows: it would join the escape */
         add(line, isdigit((unsigned char)next) ? "\\%03o" : "\\%o", byte);
 }
 

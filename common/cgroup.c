@@ -77,10 +77,10 @@ static void take_mount(struct cgroup *c, const struct mntent *m)
     c->mount = xstrdup(m->mnt_dir);
 }
 
-/* Sets C's parent. Version 1: below the caller's cgroup, or at the top if this
- * mount does not show that cgroup. Version 2: at the top. The caller's cgroup
- * has processes: enabling a controller in it fails or makes it threaded, see
- * refuse_internal_processes(). Other programs manage the cgroups in between. */
+/* Sets C's parent. Version 1: below the caller's cgroup, or at the top if C's
+ * mount does not show that cgroup. Version 2: at the top, because the caller's
+ * cgroup has processes, see refuse_internal_processes(), and other programs
+ * manage the cgroups in between. */
 static void choose_parent(struct cgroup *c)
 {
     char *own = xasprintf("%s%s", c->mount, c->path);

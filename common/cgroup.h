@@ -66,9 +66,9 @@ void write_limit(const struct cgroup *cgroup, const struct limit *limit,
 void write_cgroup(const struct cgroup *cgroup, const char *file,
                   const char *text);
 
-/* In the container: returns the mount point for the hierarchy. If it is the
- * only one, that is /sys/fs/cgroup. Otherwise makes a directory there, or
- * returns NULL if the container has no cgroup in it. Dies on failure. */
+/* In the container: returns the mount point for the hierarchy. If that is the
+ * only one, /sys/fs/cgroup. Otherwise makes a directory there, or returns NULL
+ * if the container has no cgroup in that hierarchy. Dies on failure. */
 const char *cgroup_mount_point(const struct cgroup *all,
                                const struct cgroup *cgroup);
 

@@ -206,8 +206,8 @@ static bool is_first(const char *status)
     return end && end[-1] == '1' && (end[-2] == '\t' || end[-2] == ' ');
 }
 
-/* Returns whether the kernel drops SIGNAL because the first process is PID 1,
- * or (SIGTSTP) in an orphaned process group, and does not want the signal. */
+/* Returns whether the kernel drops SIGNAL: the first process does not want it,
+ * and is PID 1 or, for SIGTSTP, in an orphaned process group. */
 static bool is_dropped(int signal)
 {
     pid_t pid = pid_in_proc();

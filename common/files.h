@@ -27,9 +27,9 @@ void write_file(const char *path, const char *text);
 void make_mount_point(const char *path, bool directory);
 
 /* Returns those of NAMES, absolute paths separated by spaces, that exist, as an
- * array that ends with NULL. The first * of a path matches the rest of a name.
- * Dies on failure, and if the directory of that name is missing (without a *:
- * of the last name). */
+ * array that ends with NULL. The first * of a path matches the rest of its
+ * component. Dies on failure, and if the parent directory of that component
+ * (without a *: of the last component) is missing. */
 char **existing_paths(const char *names);
 
 /* Dies if standard input, output or error is a directory: /proc/self/fd/0 would

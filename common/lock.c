@@ -94,10 +94,10 @@ void lock_host(void)
         ms = ms < LONG_MS ? ms : LONG_MS;
         if (waited < MESSAGE_MS && waited + ms >= MESSAGE_MS)
             warn("waiting for another container that holds %s\n"
-                 "  hint: fuser -v %s names its process",
+                 "  hint: fuser -v %s names the process",
                  RUN_DIRECTORY, RUN_DIRECTORY);
         if (waited >= LIMIT_MS)
-            fail(EXIT_SETUP, "fuser -v " RUN_DIRECTORY " names its process",
+            fail(EXIT_SETUP, "fuser -v " RUN_DIRECTORY " names the process",
                  "lock %s: still held after %d seconds", RUN_DIRECTORY,
                  LIMIT_MS / 1000);
         wait_or_end(ms);

@@ -128,9 +128,9 @@ void write_sysctl(const char *name, int value)
     free(text);
 }
 
-/* Returns the path of this network namespace's file. Its name has the
- * namespace's cookie, which the kernel never reuses. Linux before 5.14 has no
- * cookie, so one file serves all namespaces. */
+/* Returns the path of the file that records links. Each network namespace has
+ * its own: the name has the namespace's cookie, which the kernel never reuses.
+ * Linux before 5.14 has no cookie, so one file serves all namespaces. */
 static char *forwarding_file(void)
 {
     uint64_t cookie = 0;
@@ -365,7 +365,7 @@ static bool close_links(const char *script)
     bool done = succeeded(status);
 
     if (done)
-        narrate_note("no new connections from links in @opened: nft -f -");
+        narrate_note("nft -f - drops new connections from links in @opened");
     else
         warn("no forwarding: nft: %s", reason_of(error, output));
     free(output);

@@ -2,8 +2,9 @@
  *
  * The network that the containers of a host share: one bridge, and one subnet
  * from which each container takes an address. The ports of the bridge record
- * which addresses are taken, because the kernel removes a port in whatever
- * way its container ends. Call these functions with the lock of lock.h held.
+ * which addresses are taken, because the kernel removes a port when its
+ * container ends, even if it is killed. Call these functions with the lock of
+ * lock.h held.
  */
 #ifndef COMMON_NETWORK_H
 #define COMMON_NETWORK_H

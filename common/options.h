@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Parses the command line, the same for every stage. One table in options.c
- * lists each option and the first stage that has it. An option that
- * docker run has too has the same long name here.
+ * lists each option and the first stage that has it. If docker run has the same
+ * option, its long name is the same there.
  */
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H
@@ -39,11 +39,11 @@ struct options {
     char **command;            /* COMMAND and its arguments, ended by NULL */
 };
 
-/* Parses the command line of stage STAGE. Sets program_name ("stage02") and,
- * after --quiet and --verbose, narration. Returns the options; their pointers
- * stay valid until the process ends. Ends the process with status 0 after
- * --help, and with 125 and a message if an option is wrong or belongs to a
- * later stage. See getopt_long(3). */
+/* Parses the command line of stage STAGE. Sets program_name ("stage02") and, if
+ * --quiet or --verbose is given, narration. Returns the options; their pointers
+ * stay valid until the process ends. With --help, ends the process with status
+ * 0, and if an option is wrong or belongs to a later stage, with 125 and a
+ * message. See getopt_long(3). */
 struct options parse_options(int stage, int argc, char *argv[]);
 
 /* Returns the limit for CONTROLLER: memory ("memory"), pids_limit ("pids") or

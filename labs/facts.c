@@ -175,8 +175,8 @@ struct start {
     void *argument;
 };
 
-/* run_prepared() waits for its child and asserts. Therefore its child ends at
- * once. The child's own child, an orphan that becomes ours, executes the stage.
+/* run_prepared() waits for its child and may fail the test. Therefore the child
+ * ends at once. Its own child, an orphan that becomes ours, executes the stage.
  */
 static void detach(void *argument)
 {
@@ -288,7 +288,7 @@ static bool goes_on(const struct look *look, long long deadline)
 }
 
 /* Starts the stage with the options WORDS. COMMAND says "ready", reads a line
- * and ends with STATUS. Returns when COMMAND is ready or the time is up. */
+ * and ends with STATUS. Returns when it is ready, has ended or is too slow. */
 static struct look start_look(char *const words[], void (*prepare)(void *),
                               void *argument)
 {
@@ -563,7 +563,7 @@ static void tell_names(pid_t pid, const char *given)
 
 /* --- cgroups and what COMMAND gets from the caller ------------------------ */
 
-/* Returns whether the cgroup of the stage's PARENT exists. */
+/* Returns whether the container's cgroup, OURS/PARENT, exists. */
 static bool has_cgroup(pid_t parent)
 {
     static const char *const controllers[] = {"memory", "pids", "cpu"};
@@ -710,7 +710,7 @@ static const struct {
              {"close_range", NEW_ROOT}, {"open_tree", NEW_ROOT},
              {"move_mount", NEW_ROOT},  {"mount_setattr", NEW_ROOT}};
 
-/* "failed" if the last one failed. */
+/* "failed" if the last call of that name failed. */
 static void tell_calls(const char *narration)
 {
     for (size_t i = 0; i < COUNT(calls); i++) {
@@ -1193,7 +1193,7 @@ static char *cgroup_path(pid_t pid, const char *controller)
     return found;
 }
 
-/* The text in a file of PID's cgroup, V1 or V2, by the version; "none". */
+/* The first line of PID's cgroup file, V1 or V2 by the version, or "none". */
 static char *limit_of(pid_t pid, const char *controller, const char *v1,
                       const char *v2)
 {

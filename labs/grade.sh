@@ -125,7 +125,7 @@ fi
 cp "$file" "$work/$stage.c" || broken "cannot read $file" "see above"
 [ "$(LC_ALL=C tr -d '[:space:]\000' <"$work/$stage.c" | wc -c)" -gt 0 ] || refuse "it is empty"
 [ "$(tr -d '\000' <"$work/$stage.c" | wc -c)" -eq "$(wc -c <"$work/$stage.c")" ] ||
-    refuse "it has bytes of 0: is it a C file in UTF-8?"
+    refuse "it has NUL bytes (bytes of 0): is it a C file in UTF-8?"
 iconv -f utf-8 -t utf-8 "$work/$stage.c" >/dev/null 2>&1 || notes+=("It is not in UTF-8.")
 if grep -q $'\r' "$work/$stage.c"; then
     notes+=("Its lines end in CR LF; it was graded without the CR.")

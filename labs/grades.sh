@@ -116,7 +116,7 @@ if [ -n "${SSHLOGINFILE:-}" ]; then
         --transferfile "$queue/{}" --return "$queue/{}/grade.json" --cleanup
         --env grade --env TREE --env queue --env LAB --env stage --env host)
 fi
-# Each result is taken over at once, so that a stopped run has lost nothing.
+# Each result is copied at once, so that a stopped run has lost nothing.
 take() {
     for json in "$queue"/*/grade.json; do
         [ -s "$json" ] || continue

@@ -134,7 +134,7 @@ try() {
                 sed -n '/^FAILED/,/^ok/p' | grep -v -e '^ok' -e ' read: ' |
                 sed "s/^        //; s|$work/build/||g" >"$work/report"
             [ -s "$work/report" ] ||
-                echo "the tests ended without a verdict (they may take $LIMIT seconds)" \
+                echo "the tests ended without a verdict (time limit: $LIMIT seconds)" \
                     >"$work/report"
             shown "$try" "$work/report"
             # A program that hung once hangs again: wait less.

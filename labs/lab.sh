@@ -7,7 +7,7 @@
 # task as a comment and the stage's number changed. Never overwrites. SEED=WORD (a
 # student's name) puts a mark of WORD into the names of some functions, so that
 # make grades shows, in its column "seed", whose copy was handed in.
-# Not for lab 1, which begins with main alone.
+# No SEED for lab 1, which begins with main alone.
 set -eu
 cd "$(dirname "$0")/.."
 number=$1

@@ -187,7 +187,7 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* hosts, hostname, resolv.conf. The cloned mounts keep the tmpfs alive. */
+/* hosts, hostname, resolv.conf. Their cloned mounts keep this tmpfs alive. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -244,7 +244,7 @@ static void make_devices(void)
 }
 
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
- * a new bind mount: set it by a second call. Mask directories by a tmpfs. */
+ * a new bind mount: set it by mount_setattr(2). Mask directories by a tmpfs. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {

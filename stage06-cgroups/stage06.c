@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stage 6: control groups. With the limits of its options, the container cannot
- * use up the memory, the processes or the processor time of the machine.
+ * Stage 6: control groups. With the limits that options set, the container
+ * cannot use up the memory, the processes or the processor time of the machine.
  *
  *     make stage6 && sudo ./run --memory 64M --pids-limit 20 --cpus 0.5
  *
@@ -195,7 +195,7 @@ static void attach_volumes(const struct volume *v)
     }
 }
 
-/* hosts, hostname, resolv.conf. The cloned mounts keep the tmpfs alive. */
+/* hosts, hostname, resolv.conf. Their cloned mounts keep this tmpfs alive. */
 static void prepare_etc(const char *hostname, const char *address)
 {
     mount_tmp();
@@ -252,7 +252,7 @@ static void make_devices(void)
 }
 
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
- * a new bind mount: set it by a second call. Mask directories by a tmpfs. */
+ * a new bind mount: set it by mount_setattr(2). Mask directories by a tmpfs. */
 static void cover_kernel_files(void)
 {
     for (char **path = existing_paths(read_only_paths); *path; path++) {
@@ -267,8 +267,8 @@ static void cover_kernel_files(void)
             die("mount", "%s", *path);
 }
 
-/* In the parent. The optional files keep memory out of swap. Some kernels lack
- * them. */
+/* In the parent. The limits marked optional keep memory out of swap. Some
+ * kernels lack their files. */
 static void limit_resources(struct container *container)
 {
     container->cgroups = find_cgroups();
@@ -301,7 +301,7 @@ static void enter_cgroup_namespace(void)
 
 static void mount_cgroups(const struct cgroup *all)
 {
-    /* Version 2 is one hierarchy. Several need a directory each. */
+    /* Version 2 is one hierarchy. Several hierarchies need a directory each. */
     if (all && all->next &&
         mount("tmpfs", "/sys/fs/cgroup", "tmpfs", SECURE, "mode=755") == -1)
         die("mount", "/sys/fs/cgroup");
@@ -387,7 +387,7 @@ int main(int argc, char *argv[])
         die("clone", NULL);
 
     release_container(container);
-    /* Remove what killed runs left, while the container starts. */
+    /* While the container starts, remove the cgroups that killed runs left. */
     remove_stale_cgroups(container->cgroups);
     int status = wait_for_container(container);
     report_cgroups(container);

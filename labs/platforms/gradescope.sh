@@ -48,7 +48,7 @@ rm -rf lab build/grade$number.json
 END
 
 # Gradescope runs run_autograder for each submission. Its format requires a score or
-# tests; a result without both is no grade. How Gradescope shows it is not documented.
+# tests; a result with neither is no grade. How Gradescope shows it is not documented.
 # Gradescope's own limit is 10 minutes, and then it gives 0: run.sh ends first.
 cat >"$work/run_autograder" <<END
 #!/bin/bash

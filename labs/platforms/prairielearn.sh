@@ -28,7 +28,7 @@ set -u
 grade=${GRADE:-/grade}
 results=$grade/results/results.json
 mkdir -p "$grade/results"
-# In that case there is no score, and no attempt is used up.
+# If the grader breaks, there is no score, and no attempt is used up.
 echo '{"gradable": false, "format_errors": ["The grader broke. No score."]}' >"$results"
 bash "$(dirname "$0")/run.sh" "$1" "$grade/student" prairielearn >"$results.new" &&
     jq -e 'has("gradable")' "$results.new" >/dev/null && mv "$results.new" "$results"

@@ -59,7 +59,7 @@ static const struct mount_row mounts[] = {
     {0},
 };
 
-/* All that stage 7 covers, less what there is for each processor. Stage 7 looks
+/* All that stage 7 covers but thermal_throttle of each processor. Stage 7 looks
  * first whether a path exists; here, mounting on a missing one fails. */
 static const struct mount_row covers[] = {
     {"/proc/bus", "/proc/bus", NULL, COVER, NULL},

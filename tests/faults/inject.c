@@ -10,8 +10,8 @@
  * host's process. A line "exec" stands where the container becomes COMMAND.
  * The second runs PROGRAM once more, and that call does not happen: it returns
  * ERRNO, a number. With "kill" as ERRNO the parent is sent SIGKILL before it.
- * Ends as the parent ends, once all processes have; 98: the call was not made,
- * 99: not ended after 20 seconds, or PATIENCE if that is longer.
+ * Ends as the parent ends, once all traced processes have; 98: the call was not
+ * made, 99: not ended after 20 seconds, or PATIENCE if that is longer.
  *
  * strace(1) can inject too, but into each process alike. See ptrace(2).
  */

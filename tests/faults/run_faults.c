@@ -211,7 +211,7 @@ static char *difference(const char *text, const char *expected)
 {
     while (*text && *expected && *text == *expected)
         text++, expected++;
-    return format("went on with another container: '%.*s' for '%.*s'",
+    return format("went on with another container: '%.*s' instead of '%.*s'",
                   (int)strcspn(text, "\n"), text, (int)strcspn(expected, "\n"),
                   expected);
 }

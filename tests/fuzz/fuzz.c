@@ -165,7 +165,7 @@ static void fuzz_size(char *text)
         expect(options.memory_text == text);
         expect(option_number(&options, "memory") == options.memory);
     }
-    /* Of the same text: a number of processes. */
+    /* The same text as a number of processes. */
     good = end != text && !*end && number >= 1 && number <= 4194304;
     expect(parse_value("--pids-limit", text, &options) == good);
     expect(!good || (unsigned __int128)options.pids_limit == number);

@@ -39,7 +39,7 @@ enum { NO_TEST = 0, OUT_OF_TIME = -1, TOO_MANY = -2 };
 /* What PID 1 and the process that runs cmocka share. */
 static struct watch {
     atomic_llong deadline; /* of the current test, or one of the above */
-    atomic_bool give_up;   /* the test goes on without its processes */
+    atomic_bool give_up;   /* fail the test, which outlived its processes */
 } * watch;
 
 static char name[32];   /* of this run */

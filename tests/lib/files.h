@@ -7,8 +7,7 @@
 
 #include <sys/types.h>
 
-/* Path of a program that make built: "stage03", "escape",
- * "private/rootfs". */
+/* Path of what make built: "stage03", "escape", "private/rootfs". */
 char *built(const char *name);
 
 /* For a grade, the environment variable GRADED is the build directory of the

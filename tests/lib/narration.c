@@ -109,7 +109,7 @@ static bool is_narrated(const char *line)
     if (strncmp(line, "write(", 6) == 0) /* a limit, or a sysctl */
         return path && (strncmp(path, "</sys/fs/cgroup", 15) == 0 ||
                         strncmp(path, "</proc/sys/", 11) == 0);
-    /* fork(2) of nft, and its end. */
+    /* fork(2) for nft(8), and the wait for its end. */
     if (strncmp(line, "clone(child_stack=NULL", 22) == 0 ||
         (strncmp(line, "wait4(", 6) == 0 && strstr(line, "}], 0, NULL)")))
         return false;
@@ -307,9 +307,9 @@ void a_failing_call_is_narrated_with_its_error(void **state)
 
 enum { MOST_WRITES = 60 }; /* of a parent, up to its release of the container */
 
-/* Fails one write(2) of the parent after the other, up to the one that releases
- * the container: the parent then ends a container that is there already. Which
- * one that is can differ from run to run, so begin again after the last. */
+/* Makes one write(2) of the parent after another fail, up to the one that
+ * releases the container: the parent then ends a container that is there. Which
+ * write that is can differ from run to run: begin again after the last. */
 void a_parent_that_fails_narrates_to_its_end(void **state)
 {
     struct result result = {0};

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# Prints a test program's output for a learner: for each test its requirement in
+# Prints a test program's output for a learner: for each test its name in
 # words, and for one that failed what was seen, what was expected and where to
 # read. -v readme=FILE: the lesson of the stage.
 #

@@ -79,7 +79,7 @@ static void a_stage_that_loops_fails_after_its_time(void **state)
     assert_failed(test_wrong(loop, TRACES, 1), "not ended after 1 s");
 }
 
-/* It makes calls without end. Its first container is good. */
+/* Makes calls without end, but not in the container that STEPS starts first. */
 static void a_stage_whose_calls_have_no_end_fails_after_its_time(void **state)
 {
     const char *script = "case $* in *ready*) (echo ready; read line); exit;; "

@@ -673,7 +673,7 @@ static void ctrl_z_gives_the_terminal_back_until_fg(void **state)
     wait_until(is_running, &container, "the container goes on");
     type_line("fg");
     wait_until(is_raw, NULL, "keys are the container's again");
-    /* Before stage 3, the parent would also read the keys behind Ctrl-C. */
+    /* Before stage 3, the parent would also read the keys after Ctrl-C. */
     if (!has(NEW_PIDS)) {
         type(CONTROL('C'));
         expect("in-container> ");

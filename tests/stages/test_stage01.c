@@ -32,7 +32,7 @@ static void command_is_a_child_of_the_parent_with_a_pid_of_its_own(void **state)
     assert_text(status_of(live.container, "PPid"), format("%d", live.parent));
 }
 
-/* From stage 2 on, it is the namespaces that this user may not have. */
+/* From stage 2 on, this user, who is not root, may not even make namespaces. */
 static void file_that_this_user_may_not_execute_gives_126(void **state)
 {
     char *file = format("%s/root's", scratch());

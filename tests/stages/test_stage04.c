@@ -373,7 +373,7 @@ static void ipc_objects_of_the_container_cannot_be_opened_outside(void **state)
     assert_int_equal(write(live.in, "\n", 1), 1);
     struct result result = finish(&live);
     assert_status(result, 0);
-    /* COMMAND is in the namespace in which the three were made. */
+    /* COMMAND is in the namespace of the three System V objects. */
     char *at = result.out;
     for (int i = 0; i < 3; i++, at++) {
         at = strstr(at, format("%d", INNER_KEY));

@@ -47,8 +47,8 @@ struct expected_mount {
     const char *target, *type, *flags, *data, *needs;
 };
 
-/* The kernel names a 64 MiB tmpfs size=65536k; a mode of 1777 it keeps to
- * itself: see temporary_directories_are_open_to_everybody. */
+/* The kernel shows a 64 MiB tmpfs as size=65536k. It does not show a mode of
+ * 1777: see temporary_directories_are_open_to_everybody. */
 static const struct expected_mount mounts[] = {
     {"/proc", "proc", "rw,nosuid,nodev,noexec", "", NULL},
     {"/tmp", "tmpfs", "rw,nosuid,nodev", "", NULL},
@@ -319,7 +319,7 @@ static void the_same_escape_fails_after_pivot_root(void **state)
 {
     (void)state;
     char *secret = make_secret(), *before = host_state();
-    /* --quiet twice: no option at all */
+    /* A second -q changes nothing: without --chroot. */
     struct result result = escape("-q", secret);
 
     assert_status(result, 1);
@@ -370,8 +370,8 @@ static void workdir_through_a_descriptor_of_the_host_fails(void **state)
     }
 }
 
-/* Standard input stays open. A link in a root that somebody else made, or
- * --workdir /proc/self/fd/0, could lead to the directory that it is. */
+/* Standard input stays open. If it is a directory, a link in a root made by
+ * somebody else, or --workdir /proc/self/fd/0, could lead to it. */
 static void a_directory_as_standard_input_is_refused(void **state)
 {
     (void)state;
@@ -645,8 +645,8 @@ static void etc_files_of_the_root_stay_as_they_are(void **state)
     assert_text(snapshot_of(format("%s/etc", root)), before);
 }
 
-/* The host's resolvers, for one test: RESOLV_CONF for programs, and if it is
- * not NULL, UPSTREAM for the servers that systemd-resolved asks. */
+/* The host's resolvers, for one test: RESOLV_CONF for programs, and UPSTREAM,
+ * if it is not NULL, for the servers that systemd-resolved asks. */
 static char *resolv_conf_inside(const char *resolv_conf, const char *upstream,
                                 char *network)
 {

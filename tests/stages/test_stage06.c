@@ -813,7 +813,6 @@ static void a_failure_of_any_call_leaves_no_cgroup(void **state)
                                         "prctl", "mount", "unshare", NULL};
 
     (void)state;
-    /* Runs for each call: the parent's or the container's, the larger. */
     char *const limits_alone[] = {LIMITS, NULL};
     char *const no_network[] = {LIMITS, "--network", "none", NULL};
     assert_true(fail_each_call(calls, has(NEW_NETWORK) ? no_network
@@ -1343,8 +1342,8 @@ static void two_containers_leave_each_other_alone(void **state)
     assert_host_unchanged(before);
 }
 
-/* A loop of shells on the host, eight at once, so that one container's start
- * meets the end of another. */
+/* Eight loops at once on the host, so that one container's start meets the end
+ * of another. */
 static void many_at_once_do_not_disturb_each_other(void **state)
 {
     (void)state;

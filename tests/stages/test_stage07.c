@@ -1364,7 +1364,7 @@ static void forwarding_is_as_it_was_before(void **state)
 }
 
 /* The kernel changes other values with it: whoever writes ip_forward sets
- * forwarding for every link and accept_redirects to the contrary, see
+ * forwarding for every link and accept_redirects to the opposite value, see
  * ip-sysctl.rst of the kernel. */
 static void what_the_kernel_changes_with_forwarding_is_as_before(void **state)
 {

@@ -100,7 +100,7 @@ small_step() {
           exit $1 > added || $2 > removed }' "$work/numstat"
 }
 
-# README.md's table has for each stage what small_step counts, for the first its
+# README.md's table has for each stage the lines that it adds, for the first its
 # length.
 readme_counts_lines() {
     : >"$work/old.c"
@@ -229,7 +229,7 @@ labs_are_complete() {
             (select(.read == null) | "lab \($lab), \(.id): no place to read"),
             (.hints[] | select(.mutants == [] and (.always | not)) |
                 "lab \($lab): a hint without a mutant: \(.text)")' "$work/lab"
-        # The handout has these sections alone of the lab's own lesson.
+        # Of the lab's own lesson, the handout has only the sections named below.
         jq -r '.lab as $lab | .requirements[] | ((.read // "" | split("; ")[0]) // "") as $first
             | select($first | startswith("stage0\($lab)-"))
             | $first | scan("\"([^\"]*)\"")[0]

@@ -2,8 +2,8 @@
  *
  * doctor: what it says of machines that are not this one, and that it changes
  * nothing. A faked machine is a directory with the files of /proc and /sys that
- * doctor reads, and one of commands, the whole of its PATH. It is a good one at
- * first, and each test spoils something.
+ * doctor reads, and with /bin, its whole PATH. It is a good one at first, and
+ * each test spoils something.
  */
 #define _GNU_SOURCE
 #include "../lib/harness.h"
@@ -645,7 +645,7 @@ static void qemu_is_only_noted(void **state)
         "make setup vm");
 }
 
-/* doctor's own copy is on a file system from which nothing is executed. */
+/* This copy of doctor is on a file system from which nothing is executed. */
 static void a_tree_that_is_mounted_noexec_is_named(void **state)
 {
     char *tree = format("%s/noexec", scratch());

@@ -172,7 +172,7 @@ static void a_file_system_without_execution_is_named(void **state)
 
 #define AS_NOBODY "setpriv --reuid 65534 --regid 65534 --clear-groups "
 
-/* After sudo make, the directory below build belongs to root. */
+/* After sudo make, directories below build belong to root. */
 static void what_root_built_is_named(void **state)
 {
     (void)state;

@@ -11,9 +11,9 @@
 #     CAST=FILE   record an asciicast (needs asciinema)
 #     PACE=2      with AUTO: seconds between two steps; default 0, with CAST 2
 #
-# A pane tells tmux that a command has ended (tmux wait-for), so nothing waits for
-# a time or looks for a prompt. For a container that keeps running, build/look tells
-# when COMMAND has started.
+# A pane tells tmux that a command has ended (tmux wait-for), so nothing sleeps
+# for a fixed time or looks for a prompt. For a container that keeps running,
+# build/look tells when COMMAND has started.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -96,7 +96,7 @@ open_panes() {
 
 # type_into PANE TEXT [WORD]: types TEXT, and waits until it has ended unless WORD
 # is given.
-# Meanwhile the keys belong to PANE if sudo may ask there for a password.
+# Meanwhile PANE has the keyboard focus, if sudo may ask there for a password.
 type_into() {
     [ -z "$sudo" ] || tmux select-pane -t "$(pane "$1")"
     : >"$work/.$1.log"

@@ -20,7 +20,7 @@ struct process {
     int stage;                 /* of the program that it runs; 0: another one */
     int levels;                /* of PID namespaces that it has a PID in */
     pid_t inside[MOST_LEVELS]; /* these PIDs, the host's first */
-    char *command;             /* its words, or the name of a kernel thread */
+    char *command;             /* command line, or a kernel thread's name */
     unsigned long namespaces[NAMESPACES]; /* numbers; 0: cannot be read */
     struct container *container;          /* that it runs in, or NULL */
 };
@@ -56,7 +56,7 @@ char *printable(char *text);
 /* Returns the stage of the program that PID runs, or 0. */
 int stage_of(pid_t pid);
 
-/* Returns the words of the process, or its name in brackets; to be freed. */
+/* Returns the command line of PID, or its name in brackets; to be freed. */
 char *command_of(pid_t pid);
 
 /* Returns whose namespace KIND of PROCESS is, to be freed: "own", "the host's",

@@ -319,7 +319,7 @@ void free_machine(struct machine *machine)
     free(machine);
 }
 
-/* The container that was started first gives its namespace the name. */
+/* The container whose first process has the lowest PID names the namespace. */
 char *owner(const struct machine *machine, const struct process *process,
             int kind)
 {

@@ -15,14 +15,14 @@
 # machine has no network.
 #
 # SEALED=DIRECTORY and INPUT=FILE, with a COMMAND, are for programs that are not
-# trusted: the machine sees DIRECTORY in place of this tree, of the host's files
-# only the system's (/usr, /etc), all of it read-only, and FILE as /input. It has
-# half the memory.
+# trusted. The machine sees DIRECTORY in place of this tree, FILE as /input, and
+# of the host's files only the system's (/usr, /etc), all of this read-only. The
+# machine has half the memory.
 #
 # The exit status is that of the shell or of COMMAND, or 125 if the machine
 # cannot be started. (`make vm CMD='COMMAND'` turns all but 0 into 2.) Without a
 # terminal, COMMAND gets no input, and standard output and error stay apart.
-# Without a terminal and a COMMAND, standard input is the COMMAND.
+# Without a terminal and without a COMMAND, standard input is the COMMAND.
 set -eu
 cd "$(dirname "$0")/../.."
 . tools/vm/arch.sh
@@ -176,7 +176,7 @@ random.trust_cpu=on vm_run=${run##*/} vm_sealed=${SEALED:+yes}" \
     -chardev "file,id=status,path=$(escaped "$run/status")" \
     -device virtserialport,chardev=status,name=status
 
-# share NAME PATH [OPTION]: adds a directory of the host to the words of QEMU.
+# share NAME PATH [OPTION]: prints QEMU's words that share PATH, a directory.
 share() {
     echo "-fsdev"
     echo "local,id=$1,path=$(escaped "$2"),security_model=none,multidevs=remap$3"
