@@ -5,6 +5,7 @@
 #include "container.h"
 #include "error.h"
 #include "files.h"
+#include "names.h"
 #include "narrate.h"
 
 #include <dirent.h>
@@ -19,10 +20,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* The directory that has the containers' cgroups, each named after the PID of
- * the parent that made it. */
-#define NAME        "mini-container"
 
 #define USUAL_PLACE "/sys/fs/cgroup"
 
@@ -88,7 +85,7 @@ static void choose_parent(struct cgroup *c)
 
     if (c->version == 1 && strcmp(c->path, "/") != 0 && access(own, F_OK) == 0)
         above = own;
-    c->parent = xasprintf("%s/" NAME, above);
+    c->parent = xasprintf("%s/" OURS, above);
     free(own);
 }
 
@@ -123,15 +120,6 @@ struct cgroup *find_cgroups(void)
     endmntent(mounts);
     free(text);
     return all;
-}
-
-static char *read_in(const char *directory, const char *file)
-{
-    char *path = xasprintf("%s/%s", directory, file);
-    char *text = read_file(path);
-
-    free(path);
-    return text;
 }
 
 static bool write_in(const char *directory, const char *file, const char *text)
@@ -391,8 +379,13 @@ void write_cgroup(const struct cgroup *cgroup, const char *file,
         die("cgroup", "%s/%s", cgroup->directory, file);
 }
 
-const char *cgroup_mount_point(const struct cgroup *all,
-                               const struct cgroup *cgroup)
+bool has_several_hierarchies(const struct cgroup *all)
+{
+    return all && all->next;
+}
+
+const char *make_cgroup_mount_point(const struct cgroup *all,
+                                    const struct cgroup *cgroup)
 {
     char *path;
 

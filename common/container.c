@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "container.h"
 
-#include "cgroup.h"
 #include "error.h"
 #include "exec.h"
 #include "files.h"

@@ -18,7 +18,7 @@ bool killed_by_others;
 void (*undo_at_failure)(void);
 
 static void (*registered[8])(void);
-static int registered_count;
+static size_t registered_count;
 static bool exiting;
 
 static void call_registered(void)
@@ -30,6 +30,8 @@ static void call_registered(void)
 
 void at_exit(void (*function)(void))
 {
+    if (registered_count == sizeof(registered) / sizeof(registered[0]))
+        fail(EXIT_SETUP, NULL, "at_exit: too many functions");
     if (registered_count == 0)
         atexit(call_registered);
     registered[registered_count++] = function;

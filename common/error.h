@@ -38,9 +38,9 @@ extern void (*before_message)(void);  /* in both processes */
 extern void (*undo_at_failure)(void); /* before exit(3); only in the parent */
 
 /* Calls FUNCTION when the parent exits, as atexit(3) does: in reverse order of
- * registration, 8 functions at most. Unlike with atexit(3), FUNCTION may call
- * die(): the functions registered before it are still called. FUNCTION must not
- * call exit(3) itself. */
+ * registration. Dies if there are more than 8. Unlike with atexit(3), FUNCTION
+ * may call die(): the functions registered before it are still called. FUNCTION
+ * must not call exit(3) itself. */
 void at_exit(void (*function)(void));
 
 /* Prints "stage02: CALL OBJECT: strerror(errno)" and the hint for this call and

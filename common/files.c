@@ -47,6 +47,15 @@ char *read_file(const char *path)
     return text;
 }
 
+char *read_in(const char *directory, const char *file)
+{
+    char *path = xasprintf("%s/%s", directory, file);
+    char *text = read_file(path);
+
+    free(path);
+    return text;
+}
+
 void write_file(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

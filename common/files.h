@@ -14,6 +14,9 @@
  * large. See open(2), read(2). */
 char *read_file(const char *path);
 
+/* The same for FILE in DIRECTORY. */
+char *read_in(const char *directory, const char *file);
+
 /* Writes TEXT to PATH, which is created (mode 0644 less the umask) or truncated
  * first. Dies on failure. See open(2), write(2). */
 void write_file(const char *path, const char *text);

@@ -7,7 +7,9 @@
 #ifndef COMMON_LOCK_H
 #define COMMON_LOCK_H
 
-#define RUN_DIRECTORY "/run/mini-container"
+#include "names.h"
+
+#define RUN_DIRECTORY "/run/" OURS
 
 /* Takes the lock, unless this process holds it. Prints a message after 3
  * seconds of waiting for one holder and dies after 30 seconds. SIGTERM, SIGINT,

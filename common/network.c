@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char own_table[] = "mini-container";
+static const char own_table[] = OURS;
 
 struct first_address {
     unsigned int index; /* of the link */

@@ -355,6 +355,7 @@ struct options parse_options(int stage, int argc, char *argv[])
     struct option words[OPTIONS + 1] = {{0}};
     char letters[2 + 2 * OPTIONS + 1] = "+:"; /* stop at COMMAND */
     char *end = letters + strlen(letters);
+    bool has_rootfs = false;
     int found;
 
     current_stage = stage;
@@ -365,6 +366,7 @@ struct options parse_options(int stage, int argc, char *argv[])
         words[index] = (struct option){
             row->name, row->value ? required_argument : no_argument, NULL,
             UCHAR_MAX + 1 + index};
+        has_rootfs |= row->set == set_rootfs && row->stage <= stage;
         if (row->letter)
             end += sprintf(end, "%c%s", row->letter, row->value ? ":" : "");
     }
@@ -383,7 +385,7 @@ struct options parse_options(int stage, int argc, char *argv[])
         row->set(&options, optarg);
     }
     options.command = optind < argc ? argv + optind : shell;
-    if (stage >= 5)
+    if (has_rootfs)
         check_rootfs(&options);
     return options;
 }

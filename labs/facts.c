@@ -9,10 +9,10 @@
  * what it cannot find out.
  */
 #define _GNU_SOURCE
+#include "../common/names.h"
 #include "../tests/lib/apart.h"
 #include "../tests/lib/cgroups.h"
 #include "../tests/lib/harness.h"
-#include "../tests/lib/names.h"
 
 #include <ctype.h>
 #include <dirent.h>

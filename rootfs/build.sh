@@ -18,6 +18,12 @@ die() {
     exit 1
 }
 
+has() {
+    command -v "$1" >/dev/null
+}
+
+. "$(dirname "$0")/../tools/packages.sh"
+
 [ $# -eq 1 ] || die "usage: rootfs/build.sh DIR | --check | --print"
 root=$1
 
@@ -36,17 +42,13 @@ find_busybox() {
 }
 
 install_hint() {
-    if command -v apt-get >/dev/null; then
-        echo "make setup, or: apt-get install busybox-static"
-    elif command -v apk >/dev/null; then
-        echo "make setup, or: apk add busybox-static"
-    elif command -v dnf >/dev/null; then
-        echo "make setup, or: dnf install busybox"
-    elif command -v pacman >/dev/null; then
-        echo "make setup, or: pacman -S busybox"
-    else
-        echo "install a statically linked BusyBox, or set BUSYBOX=/path"
-    fi
+    case $(package_manager) in
+    apt-get) echo "make setup, or: apt-get install busybox-static" ;;
+    apk) echo "make setup, or: apk add busybox-static" ;;
+    dnf) echo "make setup, or: dnf install busybox" ;;
+    pacman) echo "make setup, or: pacman -S busybox" ;;
+    *) echo "install a statically linked BusyBox, or set BUSYBOX=/path" ;;
+    esac
 }
 
 # bytes FILE OFFSET COUNT: prints the bytes in hexadecimal.

@@ -302,17 +302,17 @@ static void enter_cgroup_namespace(void)
 static void mount_cgroups(const struct cgroup *all)
 {
     /* Version 2 is one hierarchy. Several hierarchies need a directory each. */
-    if (all && all->next &&
+    if (has_several_hierarchies(all) &&
         mount("tmpfs", "/sys/fs/cgroup", "tmpfs", SECURE, "mode=755") == -1)
         die("mount", "/sys/fs/cgroup");
     for (const struct cgroup *c = all; c; c = c->next) {
-        const char *target = cgroup_mount_point(all, c);
+        const char *target = make_cgroup_mount_point(all, c);
         const char *type = c->version == 1 ? "cgroup" : "cgroup2";
         if (target && mount(type, target, type, SECURE | MS_RDONLY,
                             c->version == 1 ? c->controllers : NULL) == -1)
             die("mount", "%s", target);
     }
-    if (all && all->next)
+    if (has_several_hierarchies(all))
         make_read_only(AT_FDCWD, "/sys/fs/cgroup", 0);
 }
 

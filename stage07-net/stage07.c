@@ -19,6 +19,7 @@
 #include "../common/error.h"
 #include "../common/etc.h"
 #include "../common/files.h"
+#include "../common/names.h" /* BRIDGE is "mini0", OURS "mini-container" */
 #include "../common/network.h"
 #include "../common/syscalls.h"
 
@@ -68,13 +69,12 @@ static const struct limit limits[] = {
     {0},
 };
 
-#define BRIDGE "mini0"
 #define PREFIX 20 /* 4093 addresses, enough for a bridge's 1023 ports */
 static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
                                       NULL};
 /* Masquerade; drop new connections to BRIDGE and from links in @opened. */
 static const char nat_rules[] =
-    "table ip mini-container {\n  set opened { type ifname; }\n"
+    "table ip " OURS " {\n  set opened { type ifname; }\n"
     "  chain " BRIDGE "-nat {\n    type nat hook postrouting priority srcnat;\n"
     "    ip saddr %s/%d oifname != " BRIDGE " masquerade\n"
     "  }\n  chain " BRIDGE "-forward {\n"
@@ -322,17 +322,17 @@ static void enter_cgroup_namespace(void)
 static void mount_cgroups(const struct cgroup *all)
 {
     /* Version 2 is one hierarchy. Several hierarchies need a directory each. */
-    if (all && all->next &&
+    if (has_several_hierarchies(all) &&
         mount("tmpfs", "/sys/fs/cgroup", "tmpfs", SECURE, "mode=755") == -1)
         die("mount", "/sys/fs/cgroup");
     for (const struct cgroup *c = all; c; c = c->next) {
-        const char *target = cgroup_mount_point(all, c);
+        const char *target = make_cgroup_mount_point(all, c);
         const char *type = c->version == 1 ? "cgroup" : "cgroup2";
         if (target && mount(type, target, type, SECURE | MS_RDONLY,
                             c->version == 1 ? c->controllers : NULL) == -1)
             die("mount", "%s", target);
     }
-    if (all && all->next)
+    if (has_several_hierarchies(all))
         make_read_only(AT_FDCWD, "/sys/fs/cgroup", 0);
 }
 

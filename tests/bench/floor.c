@@ -16,8 +16,8 @@
  * does it: the difference is the duration of that wait.
  */
 #define _GNU_SOURCE
+#include "../../common/names.h"
 #include "../../common/syscalls.h"
-#include "../lib/names.h"
 
 #include <arpa/inet.h>
 #include <grp.h>

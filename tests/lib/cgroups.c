@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "cgroups.h"
 
+#include "../../common/names.h"
 #include "harness.h"
-#include "names.h"
 
 #include <dirent.h>
 #include <errno.h>

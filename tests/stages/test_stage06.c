@@ -5,8 +5,8 @@
  * and on version 2 of the cgroups, whichever has the controller.
  */
 #define _GNU_SOURCE
+#include "../../common/names.h"
 #include "../lib/cgroups.h"
-#include "../lib/names.h"
 #include "../lib/shared.h"
 #include "../lib/strace.h"
 

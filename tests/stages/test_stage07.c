@@ -7,7 +7,7 @@
  * machine's own network is seen or changed.
  */
 #define _GNU_SOURCE
-#include "../lib/names.h"
+#include "../../common/names.h"
 #include "../lib/network.h"
 #include "../lib/shared.h"
 #include "../lib/strace.h"

@@ -157,6 +157,15 @@ calls_are_narrated() {
     diff "$work/redirected" "$work/defined"
 }
 
+# A module depends on another whose header its two files include.
+no_circle_in_common() {
+    for module in common/*.c; do
+        name=$(basename "$module" .c)
+        sed -n 's/^#include "\(.*\)\.h".*/\1/p' common/"$name".[ch] |
+            grep -vx "$name" | sed "s/^/$name /"
+    done | tsort
+}
+
 # system_paths FILE: the paths in its strings that a container is given: mount
 # points, device nodes with their numbers, links, what is masked. Less patterns
 # and the files of /etc, which floor.c and stage07.c prepare in different ways.
@@ -194,6 +203,7 @@ check "the command lines in tests/fuzz are judged well" make fuzz-cases
 check "narrated calls are those of the Makefile" calls_are_narrated
 check "no function has more than 40 lines" short_functions
 check "stages work without the narration" works_silently
+check "no files of common/ depend on each other in a circle" no_circle_in_common
 check "tests/bench/floor.c has the tables of stage 7" \
     floor_has_the_tables_of_stage_7
 

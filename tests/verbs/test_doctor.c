@@ -6,8 +6,8 @@
  * each test spoils something.
  */
 #define _GNU_SOURCE
+#include "../../common/names.h"
 #include "../lib/harness.h"
-#include "../lib/names.h"
 
 #include <errno.h>
 #include <grp.h>

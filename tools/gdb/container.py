@@ -22,6 +22,9 @@ import subprocess
 
 import gdb
 
+with open(os.path.join(os.path.dirname(__file__), "../names.sh")) as names:
+    OURS = re.search(r"^ours=(\S+)", names.read(), re.M).group(1)
+
 KINDS = ["mnt", "pid", "uts", "ipc", "cgroup", "net", "user", "time"]
 FLAGS = [(0x00000100, "CLONE_VM"), (0x00020000, "CLONE_NEWNS"),
          (0x02000000, "CLONE_NEWCGROUP"), (0x04000000, "CLONE_NEWUTS"),
@@ -132,10 +135,10 @@ class Hostname(Command):
 
 class Cgroups(Command):
     def show(self):
-        own = [line for line in lines("cgroup") if "/mini-container/" in line]
+        own = [line for line in lines("cgroup") if "/%s/" % OURS in line]
         for line in own:
             print("  %s: %s" % (line.split(":")[1] or "version 2",
-                                re.sub(".*/mini", "mini", line)))
+                                re.sub(".*/" + OURS, OURS, line)))
         if not own:
             print("  no cgroup of its own")
 

@@ -7,6 +7,7 @@
 
 #include "../../common/error.h"
 #include "../../common/files.h"
+#include "../../common/names.h"
 
 #include <limits.h>
 #include <mntent.h>
@@ -15,15 +16,6 @@
 #include <unistd.h>
 
 /* --- limits and use ------------------------------------------------------- */
-
-static char *read_in(const char *directory, const char *file)
-{
-    char *path = xasprintf("%s/%s", directory, file);
-    char *text = read_file(path);
-
-    free(path);
-    return text;
-}
 
 /* Returns the first number in FILE, or -1 if there is no file or no limit
  * ("max", or version 1's largest number of pages). */
@@ -121,7 +113,7 @@ void print_limits(pid_t pid)
          line = strtok_r(NULL, "\n", &next)) {
         char *controllers = strchr(line, ':');
         char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-        if (!path || !strstr(path, "/mini-container/"))
+        if (!path || !strstr(path, "/" OURS "/"))
             continue;
         *path++ = '\0';
         char *directory = mounted_cgroup(controllers + 1, path);

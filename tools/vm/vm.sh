@@ -25,6 +25,7 @@
 # Without a terminal and without a COMMAND, standard input is the COMMAND.
 set -eu
 cd "$(dirname "$0")/../.."
+. tools/names.sh
 . tools/vm/arch.sh
 
 die() {
@@ -166,7 +167,7 @@ exec 4<"$run/status"
 # Fixed addresses (norandmaps): QEMU finds its translation of a program again by
 # address.
 set -- "$qemu" $machine_options -accel "$accelerator" -m $memory -smp 1 \
-    -nodefaults -no-user-config -no-reboot -display none -name mini-container \
+    -nodefaults -no-user-config -no-reboot -display none -name $ours \
     -kernel "$files/kernel" -initrd "$files/initrd" \
     -append "$kernel_words quiet loglevel=3 panic=-1 norandmaps \
 mitigations=off audit=0 nowatchdog cryptomgr.notests=1 \
