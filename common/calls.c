@@ -205,6 +205,10 @@ static void add_bytes(struct line *line, const char *text, size_t length)
 {
     bool cut = length > LONGEST_STRING;
 
+    if (!text) {
+        add(line, "NULL");
+        return;
+    }
     if (cut)
         length = LONGEST_STRING;
     add(line, "\"");
@@ -216,10 +220,7 @@ static void add_bytes(struct line *line, const char *text, size_t length)
 
 static void add_string(struct line *line, const char *text)
 {
-    if (text)
-        add_bytes(line, text, strlen(text));
-    else
-        add(line, "NULL");
+    add_bytes(line, text, text ? strlen(text) : 0);
 }
 
 /* Unlike other strings, a path is never cut. */
@@ -272,14 +273,22 @@ void narrate_write(int fd, const char *path, const char *text, long result)
     finish(&line, result);
 }
 
-/* clone and clone3 make the container: never fold them. */
+/* clone and clone3 make the container: never fold them. Pass on all arguments
+ * of clone, as the C library does. */
 WRAP(int, clone, int (*function)(void *), void *stack, int flags, void *arg,
      ...)
 {
     struct line line = {.length = 0};
+    void *more[3]; /* parent_tid, tls, child_tid */
+    va_list args;
 
+    va_start(args, arg);
+    for (int i = 0; i < 3; i++)
+        more[i] = va_arg(args, void *);
+    va_end(args);
     narrate_names();
-    int result = __real_clone(function, stack, flags, arg);
+    int result =
+        __real_clone(function, stack, flags, arg, more[0], more[1], more[2]);
 
     if (is_narrating()) {
         add(&line, "clone(child_stack=%p, flags=", stack);
@@ -301,12 +310,15 @@ WRAP(pid_t, clone3, struct clone_args *args, size_t size)
     pid_t result = __real_clone3(args, size);
 
     if (is_narrating() && result != 0) {
-        add(&line, "clone3({flags=");
-        add_flags(&line, clone_flags, (unsigned long)args->flags);
-        add(&line, ", exit_signal=");
-        add_signal(&line, (int)args->exit_signal);
-        add(&line, ", stack=NULL, stack_size=0, cgroup=%d}, %zu",
-            (int)args->cgroup, size);
+        add(&line, "clone3(%s", args ? "{flags=" : "NULL");
+        if (args) {
+            add_flags(&line, clone_flags, (unsigned long)args->flags);
+            add(&line, ", exit_signal=");
+            add_signal(&line, (int)args->exit_signal);
+            add(&line, ", stack=NULL, stack_size=0, cgroup=%d}",
+                (int)args->cgroup);
+        }
+        add(&line, ", %zu", size);
         finish_line(&line, result, true);
     }
     return result;
@@ -457,13 +469,16 @@ WRAP(int, mount_setattr, int dirfd, const char *path, unsigned int flags,
         add_path(&line, path);
         add(&line, ", ");
         add_flags(&line, setattr_flags, flags);
-        add(&line, ", {attr_set=");
-        add_flags(&line, mount_attrs, (unsigned long)attr->attr_set);
-        /* strace has no name for a propagation of 0, "unchanged". */
-        add(&line, ", attr_clr=%lu, propagation=%lu%s, userns_fd=%lu}, %zu",
-            (unsigned long)attr->attr_clr, (unsigned long)attr->propagation,
-            attr->propagation ? "" : " /* MS_??? */",
-            (unsigned long)attr->userns_fd, size);
+        add(&line, attr ? ", {attr_set=" : ", NULL");
+        if (attr) {
+            add_flags(&line, mount_attrs, (unsigned long)attr->attr_set);
+            /* strace has no name for a propagation of 0, "unchanged". */
+            add(&line, ", attr_clr=%lu, propagation=%lu%s, userns_fd=%lu}",
+                (unsigned long)attr->attr_clr, (unsigned long)attr->propagation,
+                attr->propagation ? "" : " /* MS_??? */",
+                (unsigned long)attr->userns_fd);
+        }
+        add(&line, ", %zu", size);
         finish(&line, result);
     }
     return result;
@@ -659,17 +674,18 @@ WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
     struct line line = {.length = 0};
     int variables = 0;
 
-    while (envp[variables])
-        variables++;
-    if (is_narrating() && access(path, F_OK) == 0) {
-        add(&line, "execve(\"%s\", [", path);
-        for (int i = 0; i < LONGEST_ARRAY && argv[i]; i++) {
+    if (is_narrating() && path && access(path, F_OK) == 0) {
+        add(&line, "execve(\"%s\", %s", path, argv ? "[" : "NULL");
+        for (int i = 0; argv && i < LONGEST_ARRAY && argv[i]; i++) {
             add(&line, i ? ", " : "");
             add_string(&line, argv[i]);
             if (i + 1 == LONGEST_ARRAY && argv[i + 1])
                 add(&line, ", ...");
         }
-        add(&line, "], /* %d vars */)", variables);
+        while (envp && envp[variables])
+            variables++;
+        add(&line, argv ? "], " : ", ");
+        add(&line, envp ? "/* %d vars */)" : "NULL)", variables);
         narrate_line(line.text, false, false);
     }
     return __real_execve(path, argv, envp);

@@ -198,12 +198,55 @@ static void the_tree_of_another_user_is_named(void **state)
     assert_status(shell(AS_NOBODY "make -s"), 0);
 }
 
+/* What a student may add to stage 1. Each call but clone(2) fails. */
+static const char added[] =
+    "#include \"../common/syscalls.h\"\n"
+    "#include <sys/wait.h>\n"
+    "static int end_at_once(void *argument)\n"
+    "{\n"
+    "    _exit(argument != NULL);\n"
+    "}\n"
+    "static void try_calls(char *stack)\n"
+    "{\n"
+    "    pid_t told = -1;\n"
+    "    void *volatile none = NULL;\n"
+    "    sethostname(none, 3);\n"
+    "    clone3(NULL, 0);\n"
+    "    mount_setattr(AT_FDCWD, \"/\", 0, NULL, 0);\n"
+    "    execve(\"/proc/version\", none, none);\n"
+    "    pid_t pid = clone(end_at_once, stack, CLONE_PARENT_SETTID | SIGCHLD,\n"
+    "                      NULL, &told, NULL, NULL);\n"
+    "    waitpid(pid, NULL, 0);\n"
+    "    if (told != pid)\n"
+    "        die(\"clone\", \"told %d, not %d\", told, pid);\n"
+    "}\n";
+
+static void calls_of_a_student_keep_their_arguments_also_null(void **state)
+{
+    (void)state;
+    create(format("%s/tree/added", scratch()), added, 0644);
+    struct result result = shell(
+        "sed -i -e '/^int main/{e cat added' -e '}' -e '/prepare_container/a"
+        "try_calls(stack + STACK_SIZE);' stage01-clone/stage01.c && "
+        "make -s stage1 && ./run true 2>&1");
+
+    assert_status(result, 0);
+    assert_contains(result.out, "] try_calls\n");
+    assert_contains(result.out, "]   sethostname(NULL, 3) = -1 E");
+    assert_contains(result.out, "]   clone3(NULL, 0) = -1 EINVAL");
+    assert_contains(result.out,
+                    "]   mount_setattr(AT_FDCWD, \"/\", 0, NULL, 0) "
+                    "= -1 E");
+    assert_contains(result.out, "]   execve(\"/proc/version\", NULL, NULL)\n");
+}
+
 #define IN_COPY(test) cmocka_unit_test_setup(test, copy_tree)
 
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
         IN_COPY(the_tests_of_a_stage_need_no_later_stage),
+        IN_COPY(calls_of_a_student_keep_their_arguments_also_null),
         IN_COPY(a_later_stage_may_be_broken),
         IN_COPY(without_cmocka_the_message_says_what_to_type),
         IN_COPY(without_libnl_the_message_says_what_to_type),
