@@ -138,12 +138,16 @@ static bool holding;
 
 static const char *heading; /* the function whose name was printed last */
 
+static const char *who(void)
+{
+    return in_container ? "container" : "host";
+}
+
 static void print(const char *indent, const char *text)
 {
     char line[LONGEST_LINE + 64];
-    int length = snprintf(line, sizeof(line), "[%s %d] %s%s%s",
-                          in_container ? "container" : "host", getpid(), indent,
-                          text, line_end);
+    int length = snprintf(line, sizeof(line), "[%s %d] %s%s%s", who(), getpid(),
+                          indent, text, line_end);
 
     if (holding && held_length + (size_t)length < sizeof(held)) {
         memcpy(held + held_length, line, (size_t)length);
@@ -178,7 +182,7 @@ static void fold(const char *name, const char *line, bool failed)
 /* Appends WORD to TEXT. Prints TEXT first if the line would be too long. */
 static void add_word(char *text, size_t size, const char *word, int *lines)
 {
-    size_t prefix = strlen("[container ] ") + 10;
+    size_t prefix = (size_t)snprintf(NULL, 0, "[%s %d]   ", who(), getpid());
 
     if (prefix + strlen(text) + 1 + strlen(word) > COLUMNS) {
         print(*lines ? "  " : "", text);

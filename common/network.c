@@ -365,7 +365,7 @@ static bool close_links(const char *script)
     bool done = succeeded(status);
 
     if (done)
-        narrate_note("nft -f - drops new connections from links in @opened");
+        narrate_note("new connections from links in @opened are dropped: nft -f -");
     else
         warn("no forwarding: nft: %s", reason_of(error, output));
     free(output);
@@ -385,8 +385,9 @@ void enable_forwarding(const char *bridge)
     for (char *link = strtok_r(o.links, " ", &next); link && closed;
          link = strtok_r(NULL, " ", &next)) {
         char *file = xasprintf("net/ipv4/conf/%s/forwarding", link);
-        /* Record the link first: this process can be killed at any time. */
-        if (dprintf(fd, "%s\n", link) < 0)
+        /* Record the link first: this process can be killed at any time. The
+         * bridge's own setting is removed with the bridge. */
+        if (strcmp(link, bridge) != 0 && dprintf(fd, "%s\n", link) < 0)
             die("write", "%s", RUN_DIRECTORY);
         write_sysctl(file, 1);
         free(file);

@@ -60,9 +60,9 @@ void load_nft_rules(const char *bridge, const char *rules, ...)
 
 /* Enables IPv4 forwarding, if load_nft_rules() succeeded. If the host does not
  * forward (net.ipv4.ip_forward is 0), switches it on for each link that has an
- * address and whose own setting is 0, adds the link, unless it is BRIDGE, to
- * the set "opened" of the rules, and records it in a file. Warns if nft fails,
- * and dies on other failures. See ip-sysctl in the kernel's documentation. */
+ * address and whose own setting is 0. Adds all of these but BRIDGE to the set
+ * "opened" of the rules, and records them in a file. Warns if nft fails, and
+ * dies on other failures. See ip-sysctl in the kernel's documentation. */
 void enable_forwarding(const char *bridge);
 
 /* Switches forwarding off again for the recorded links, unless ip_forward is 1

@@ -11,7 +11,7 @@ commands
   network
 end
 
-tbreak stage07.c:set_hostname
+tbreak replace_environment
 commands
   silent
   echo \n--- after configure_network\n

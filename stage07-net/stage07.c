@@ -416,7 +416,6 @@ static int container_main(void *argument)
     mount_tmp();
     mount_system();
     make_devices();
-    configure_network(container->options.network);
     set_hostname(container->options.hostname);
     mount_mqueue();
     mount_shm();
@@ -427,6 +426,7 @@ static int container_main(void *argument)
     attach_volumes(container->options.volumes);
     if (container->options.read_only)
         make_read_only(AT_FDCWD, "/", 0);
+    configure_network(container->options.network);
     /* Only PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
     replace_environment(&container->options);
     enter_workdir(container->options.workdir);

@@ -281,6 +281,21 @@ void functions_of_earlier_stages_fold_into_one_line(void **state)
             assert_true(strlen(*lines) <= 100);
 }
 
+/* Rows on a screen of 100 columns, if the host has no links. */
+void narration_of_a_short_run_fits_a_screen(void **state)
+{
+    int most = has(NEW_NETWORK)                     ? 30
+               : has(NEW_CGROUPS) || !has(NEW_ROOT) ? 24
+                                                    : 60;
+    size_t rows = 0;
+
+    (void)state;
+    for (char **lines = lines_of(run("true").err); *lines; lines++)
+        rows += (strlen(*lines) + 99) / 100;
+    if (rows > (size_t)most)
+        fail_msg("%zu rows, at most %d fit", rows, most);
+}
+
 /* A folded call that fails is shown. */
 void a_failing_call_of_an_earlier_stage_is_shown(void **state)
 {

@@ -60,6 +60,7 @@
         TEST(quiet_means_not_one_word),                            \
         TEST(narration_has_one_form_and_clone_comes_first),        \
         TEST(clone_comes_first_even_when_the_container_is_faster), \
+        TEST(narration_of_a_short_run_fits_a_screen),              \
         TEST(narration_is_what_strace_prints),                     \
         TEST(functions_of_earlier_stages_fold_into_one_line),      \
         TEST(a_failing_call_of_an_earlier_stage_is_shown),         \
