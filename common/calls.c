@@ -672,7 +672,6 @@ WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
 WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
 {
     struct line line = {.length = 0};
-    int variables = 0;
 
     if (is_narrating() && path && access(path, F_OK) == 0) {
         add(&line, "execve(\"%s\", %s", path, argv ? "[" : "NULL");
@@ -682,6 +681,7 @@ WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
             if (i + 1 == LONGEST_ARRAY && argv[i + 1])
                 add(&line, ", ...");
         }
+        int variables = 0;
         while (envp && envp[variables])
             variables++;
         add(&line, argv ? "], " : ", ");

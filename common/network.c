@@ -365,7 +365,7 @@ static bool close_links(const char *script)
     bool done = succeeded(status);
 
     if (done)
-        narrate_note("new connections from links in @opened are dropped: nft -f -");
+        narrate_note("new connections from @opened are dropped: nft -f -");
     else
         warn("no forwarding: nft: %s", reason_of(error, output));
     free(output);
