@@ -161,7 +161,8 @@ need_for_building
 [ $# -gt 0 ] || set -- test
 for goal in "$@"; do
     case $goal in
-    stage7 | stages | bench | clean-host) need_for_network ;;
+    stage[1-6]) ;;
+    stage* | bench | clean-host) need_for_network ;;
     demo*) need_for_network && need_for_debugging && need_for_showing ;;
     gdb* | lessons) need_for_network && need_for_debugging ;;
     test-labs)
@@ -181,7 +182,7 @@ for goal in "$@"; do
     builds) need_for_network && need_for_testing && need_for_builds ;;
     lab* | grade* | hint* | handout* | calibrate)
         need_for_grading && need_for_testing
-        case $goal in *[5-9]) need_for_network ;; grades | calibrate) need_for_network ;; esac
+        case $goal in *[!0-9][1-4]) ;; *) need_for_network ;; esac
         case $goal in
         grade* | hint* | calibrate)
             [ -n "${HOST:-}" ] || need_for_machine

@@ -281,9 +281,10 @@ static void fuzz_options(char *text)
     struct options options;
     int count = 1;
 
-    stage = 1 + (unsigned char)(*text - '1') % LAST;
-    for (char *word = *text ? text + 1 : NULL; word && count < MOST_WORDS;
-         word = next) {
+    /* TEXT begins with the number of the stage; 0: the last. */
+    unsigned long number = strtoul(text, &next, 10);
+    stage = number == 0 ? LAST : 1 + (int)((number - 1) % LAST);
+    for (char *word = next; word && count < MOST_WORDS; word = next) {
         next = strchr(word, '\n');
         if (next)
             *next++ = '\0';

@@ -241,7 +241,7 @@ labs_are_complete() {
                 "lab \($lab): a hint without a mutant: \(.text)")' "$work/lab"
         # Of the lab's own lesson, the handout has only the sections named below.
         jq -r '.lab as $lab | .requirements[] | ((.read // "" | split("; ")[0]) // "") as $first
-            | select($first | startswith("stage0\($lab)-"))
+            | select($first | startswith("stage\("0\($lab)"[-2:])-"))
             | $first | scan("\"([^\"]*)\"")[0]
             | select(test("^(What is new|Predict|Observe)") | not)
             | "lab \($lab) sends a student to \(.), which the handout lacks"' "$work/lab"

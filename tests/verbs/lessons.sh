@@ -44,7 +44,7 @@ failed=0
 container_of() {
     "$work/build/look" | awk -v parent="parent $1," '
         /PID here  command$/ { ours = index(before, parent); first = 1; next }
-        first && ours && $3 !~ /(run|stage0.|setpriv)$/ && $4 != "-c" { print $2 }
+        first && ours && $3 !~ /(run|stage[0-9][0-9]|setpriv)$/ && $4 != "-c" { print $2 }
         { first = 0; before = $0 }'
 }
 

@@ -240,6 +240,37 @@ static void calls_of_a_student_keep_their_arguments_also_null(void **state)
     assert_contains(result.out, "]   execve(\"/proc/version\", NULL, NULL)\n");
 }
 
+/* Stages 8 to 10 are copies of stage 7. The compiler of setup finds no libnl.
+ */
+static void a_tenth_stage_is_found_by_its_directory(void **state)
+{
+    const char *compiler = "case $* in *netlink*) exit 1;; esac; /usr/bin/cc";
+
+    (void)state;
+    shell("for n in 08 09 10; do cp -R stage07-net stage$n-copy && "
+          "mv stage$n-copy/stage07.c stage$n-copy/stage$n.c && "
+          "sed -i \"s/prepare_container(7,/prepare_container(${n#0},/\" "
+          "stage$n-copy/stage$n.c; done");
+    struct result result =
+        shell("make -s stage10 && ./run --help | sed -n 2p && "
+              "make -s diff10");
+    assert_status(result, 0);
+    assert_contains(result.out, "in the container of stage 10.\n");
+    assert_contains(result.out, "+    struct container *container = "
+                                "prepare_container(10, argc");
+    create(format("%s/tree/cc", scratch()),
+           format("#!/bin/sh\n%s \"$@\"\n", compiler), 0755);
+    create(format("%s/tree/apt-get", scratch()),
+           "#!/bin/sh\necho \"asked $*\"\n", 0755);
+    for (int n = 6; n <= 10; n++) {
+        result = shell(format("PATH=.:$PATH tools/setup.sh stage%d 2>&1", n));
+        if (n == 6)
+            assert_lacks(result.out, "libnl");
+        else
+            assert_contains(result.out, "libnl-route-3-dev");
+    }
+}
+
 #define IN_COPY(test) cmocka_unit_test_setup(test, copy_tree)
 
 int main(int argc, char *argv[])
@@ -248,6 +279,7 @@ int main(int argc, char *argv[])
         IN_COPY(the_tests_of_a_stage_need_no_later_stage),
         IN_COPY(calls_of_a_student_keep_their_arguments_also_null),
         IN_COPY(a_later_stage_may_be_broken),
+        IN_COPY(a_tenth_stage_is_found_by_its_directory),
         IN_COPY(without_cmocka_the_message_says_what_to_type),
         IN_COPY(without_libnl_the_message_says_what_to_type),
         IN_COPY(without_a_compiler_the_message_says_what_to_type),

@@ -135,7 +135,7 @@ is_ours() {
 newest_container() {
     ${sudo}build/look | awk '
         /PID here  command$/ { first = 1; next }
-        first && $3 !~ /(run|stage0.|setpriv)$/ && $4 != "-c" { print $2 }
+        first && $3 !~ /(run|stage[0-9][0-9]|setpriv)$/ && $4 != "-c" { print $2 }
         { first = 0 }' | sort -rn | while read -r pid; do
         if is_ours "$pid"; then
             echo "$pid"

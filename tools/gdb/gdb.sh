@@ -21,8 +21,9 @@ gdb -nx -batch -ex 'python print("works")' 2>&1 | grep -q works || {
     exit 1
 }
 set -- "build/gdb/$name" -q
-[ "${name#stage0}" -lt 5 ] || set -- "$@" --rootfs build/private/rootfs
-[ "${name#stage0}" -lt 6 ] || set -- "$@" -m 64M
+number=${name#stage}
+[ "${number#0}" -lt 5 ] || set -- "$@" --rootfs build/private/rootfs
+[ "${number#0}" -lt 6 ] || set -- "$@" -m 64M
 commands=$(echo "$name"-*/)debug.gdb
 # Make all mounts shared, then execute the words.
 shared='mount --make-rshared / && exec "$@"'
