@@ -51,7 +51,7 @@ SUITE = $(TESTS:%=$(BUILD)/tests/test_%) $(NEXT) \
 
 .PHONY: test-programs test-needs test
 test-programs: $(TESTS:%=$(BUILD)/tests/test_%) $(BUILD)/probe
-test-needs: test-programs $(PROGRAMS) $(ESCAPE) $(BUILD)/look rootfs
+test-needs: test-programs $(PROGRAMS) $(ESCAPE) $(BUILD)/look $(BUILD)/floor rootfs
 
 test: test-needs
 	@$(SUDO)$(PATIENT)tests/lib/run.sh $(SUITE)

@@ -7,7 +7,7 @@
  *
  *     floor ROOTFS LIMITS NET COMMAND [ARG]...
  *
- * `make check` compares its tables with those of stage 7.
+ * `make check` compares its tables with those of stage 7, and a test the calls.
  *
  * LIMITS: - for none; or the directories of version 1 in which the container's
  * are made, MEMORY:PIDS:CPU; or the one of version 2. NET: - for a bare network

@@ -336,6 +336,37 @@ static void unknown_networks_are_refused(void **state)
     assert_host_unchanged(before);
 }
 
+/* Returns the calls by which PROGRAM mounts and makes, in alphabetical order.
+ * The floor makes its covers read-only by MS_REMOUNT. Left out: cgroups, which
+ * the floor is told of, and what there is for each processor. */
+static char *made_by(const char *program)
+{
+    char *trace = format("%s/trace", scratch());
+    char *script =
+        format("strace -f -qq -s 100 -o %1$s -e "
+               "trace=mount,mknodat,symlink,symlinkat %2$s /bin/true || exit; "
+               "sed -n '/ = 0$/s/^[0-9]* *//p' %1$s | "
+               "sed 's/symlinkat(\\(.*\\), AT_FDCWD, /symlink(\\1, /; "
+               "s/, MS_RDONLY[^,]*MS_BIND, /, MS_BIND, /; s/ *= 0//' | "
+               "grep -v -e '(NULL' -e /sys/fs/cgroup -e throttle | sort -u",
+               trace, program);
+    struct result result = run_program(NULL, WORDS("sh", "-c", script));
+
+    assert_status(result, 0);
+    return result.out;
+}
+
+static void the_floor_of_the_benchmark_makes_the_same_calls(void **state)
+{
+    (void)state;
+    char *root = built("private/rootfs");
+    char *floor = made_by(format("%s %s - -", built("floor"), root));
+
+    assert_contains(floor, "mount(\"tmpfs\", \"/dev\", \"tmpfs\", MS_NOSUID");
+    assert_text(made_by(format("%s -q --network none", stage_program())),
+                floor);
+}
+
 /* --- bridge --------------------------------------------------------------- */
 
 static void the_container_has_lo_and_eth0_and_both_are_up(void **state)
@@ -1704,6 +1735,7 @@ static void a_read_only_proc_sys_is_refused_and_leaves_no_bridge(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(none_has_a_loopback_that_is_up_and_nothing_else),
     cmocka_unit_test(none_makes_nothing_on_the_host),
+    cmocka_unit_test(the_floor_of_the_benchmark_makes_the_same_calls),
     cmocka_unit_test(none_reaches_nobody),
     cmocka_unit_test(host_is_the_hosts_network),
     cmocka_unit_test(host_shares_ports_and_links_with_the_host),
