@@ -171,7 +171,7 @@ static void mount_shm(void)
         die("mount", "/dev/shm");
 }
 
-/* --- bring things in from the host ---------------------------------------- */
+/* --- enter a root --------------------------------------------------------- */
 
 /* An open directory of the host leads out of the new root. Close-on-exec would
  * be too late: --workdir /proc/self/fd/9 is entered before (CVE-2024-21626). */
@@ -181,51 +181,6 @@ static void close_inherited_files(struct container *container)
     if (close_range(keep_channel(container) + 1, ~0U, 0) == -1)
         die("close_range", NULL);
 }
-
-static void make_read_only(int dirfd, const char *path, unsigned int flags)
-{
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-
-    if (mount_setattr(dirfd, path, flags, &attr, sizeof(attr)) == -1)
-        die("mount_setattr", "%s", path);
-}
-
-/* Clone the mount at each source. The clone is not attached yet. Its descriptor
- * still works after pivot_root, when the source's path is gone. */
-static void open_volumes(struct volume *v)
-{
-    for (; v->target; v++) {
-        v->tree = open_tree(AT_FDCWD, v->source,
-                            OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
-        if (v->tree == -1)
-            die("open_tree", "%s", v->source);
-        if (v->read_only)
-            make_read_only(v->tree, "", AT_EMPTY_PATH | AT_RECURSIVE);
-    }
-}
-
-static void attach_volumes(const struct volume *v)
-{
-    for (; v->target; v++) {
-        make_mount_point(v->target, is_directory(v->tree));
-        if (move_mount(v->tree, "", AT_FDCWD, v->target,
-                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == -1)
-            die("move_mount", "%s", v->target);
-        close(v->tree);
-    }
-}
-
-/* hosts, hostname, resolv.conf. Their cloned mounts keep this tmpfs alive. */
-static void prepare_etc(const char *hostname, const char *address)
-{
-    mount_tmp();
-    write_etc_files(hostname, address);
-    open_volumes(etc_files);
-    if (umount2("/tmp", MNT_DETACH) == -1)
-        die("umount2", "/tmp");
-}
-
-/* --- enter a root --------------------------------------------------------- */
 
 static void enter_rootfs(const char *rootfs, bool plain_chroot)
 {
@@ -271,6 +226,14 @@ static void make_devices(void)
             die("symlink", "%s", device_links[i][0]);
 }
 
+static void make_read_only(int dirfd, const char *path, unsigned int flags)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    if (mount_setattr(dirfd, path, flags, &attr, sizeof(attr)) == -1)
+        die("mount_setattr", "%s", path);
+}
+
 /* Much of /proc and /sys belongs to the machine. mount(2) ignores MS_RDONLY for
  * a new bind mount: set it by mount_setattr(2). Mask directories by a tmpfs. */
 static void cover_kernel_files(void)
@@ -285,6 +248,43 @@ static void cover_kernel_files(void)
             (errno != ENOTDIR ||
              mount("tmpfs", *path, "tmpfs", SECURE | MS_RDONLY, NULL) == -1))
             die("mount", "%s", *path);
+}
+
+/* --- bring things in from the host ---------------------------------------- */
+
+/* Clone the mount at each source. The clone is not attached yet. Its descriptor
+ * still works after pivot_root, when the source's path is gone. */
+static void open_volumes(struct volume *v)
+{
+    for (; v->target; v++) {
+        v->tree = open_tree(AT_FDCWD, v->source,
+                            OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
+        if (v->tree == -1)
+            die("open_tree", "%s", v->source);
+        if (v->read_only)
+            make_read_only(v->tree, "", AT_EMPTY_PATH | AT_RECURSIVE);
+    }
+}
+
+static void attach_volumes(const struct volume *v)
+{
+    for (; v->target; v++) {
+        make_mount_point(v->target, is_directory(v->tree));
+        if (move_mount(v->tree, "", AT_FDCWD, v->target,
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == -1)
+            die("move_mount", "%s", v->target);
+        close(v->tree);
+    }
+}
+
+/* hosts, hostname, resolv.conf. Their cloned mounts keep this tmpfs alive. */
+static void prepare_etc(const char *hostname, const char *address)
+{
+    mount_tmp();
+    write_etc_files(hostname, address);
+    open_volumes(etc_files);
+    if (umount2("/tmp", MNT_DETACH) == -1)
+        die("umount2", "/tmp");
 }
 
 /* In the parent. The limits marked optional keep memory out of swap. Some
