@@ -138,6 +138,16 @@ void make_mount_point(const char *path, bool directory)
     level--;
 }
 
+void make_mount_points(const char *directories)
+{
+    char *copy = xstrdup(directories), *next;
+
+    for (char *path = strtok_r(copy, " ", &next); path;
+         path = strtok_r(NULL, " ", &next))
+        make_mount_point(path, true);
+    free(copy);
+}
+
 /* Appends PATH to FOUND, which ends with NULL, or frees PATH if it does not
  * exist. Returns the array, which may have moved. Dies on other failures. */
 static char **add_existing(char **found, char *path)

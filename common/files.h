@@ -29,6 +29,9 @@ void write_file(const char *path, const char *text);
  * are missing. See mkdir(2), open(2). */
 void make_mount_point(const char *path, bool directory);
 
+/* The same for DIRECTORIES, absolute paths separated by spaces. */
+void make_mount_points(const char *directories);
+
 /* Returns those of NAMES, absolute paths separated by spaces, that exist, as an
  * array that ends with NULL. The first * of a path matches the rest of its
  * component. Dies on failure, and if the parent directory of that component

@@ -18,12 +18,6 @@ die() {
     exit 1
 }
 
-has() {
-    command -v "$1" >/dev/null
-}
-
-. "$(dirname "$0")/../tools/packages.sh"
-
 [ $# -eq 1 ] || die "usage: rootfs/build.sh DIR | --check | --print"
 root=$1
 
@@ -41,7 +35,12 @@ find_busybox() {
     return 1
 }
 
+has() {
+    command -v "$1" >/dev/null
+}
+
 install_hint() {
+    . "$(dirname "$0")/../tools/packages.sh"
     case $(package_manager) in
     apt-get) echo "make setup, or: apt-get install busybox-static" ;;
     apk) echo "make setup, or: apk add busybox-static" ;;

@@ -12,7 +12,8 @@
  * file systems that a program expects and covers the files that it must not
  * touch. It mounts nothing in the new root before entering it. Otherwise a
  * symbolic link in a root that somebody else made could lead a mount, or a file
- * that the stage creates, out of that root.
+ * that the stage creates, out of that root. Until COMMAND is executed, the
+ * umask is 0, so that modes apply as written.
  *
  * pivot_root(2), chroot(2), open_tree(2), mount_setattr(2), path_resolution(7)
  */
@@ -42,11 +43,9 @@ static const struct mount_row mounts[] = {
 static const char read_only_paths[] =
     "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger";
 static const char masked_paths[] =
-    "/proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys "
-    "/proc/latency_stats /proc/sched_debug /proc/scsi /proc/timer_list "
-    "/sys/devices/system/cpu/cpu*/thermal_throttle "
-    "/sys/devices/virtual/powercap /sys/firmware";
-
+    "/proc/acpi /proc/asound /proc/interrupts /proc/keys /proc/latency_stats "
+    "/proc/scsi /proc/timer_list /sys/devices/system/cpu/cpu*/thermal_throttle "
+    "/proc/kcore /proc/sched_debug /sys/devices/virtual/powercap /sys/firmware";
 static const struct device_row nodes[] = {
     {"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
     {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
@@ -144,7 +143,6 @@ static void mount_shm(void)
 }
 
 /* --- enter a root --------------------------------------------------------- */
-
 /* An open directory of the host leads out of the new root. Close-on-exec would
  * be too late: --workdir /proc/self/fd/9 is entered before (CVE-2024-21626). */
 static void close_inherited_files(struct container *container)
@@ -171,12 +169,10 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
         if (umount2(".", MNT_DETACH) == -1)
             die("umount2", "the old root");
     }
-    make_mount_point("/proc", true);
-    make_mount_point("/tmp", true);
+    make_mount_points("/proc /tmp");
 }
 
 /* --- furnish it ----------------------------------------------------------- */
-
 static void mount_system(void)
 {
     for (const struct mount_row *m = mounts; m < mounts + COUNT(mounts); m++) {
@@ -184,8 +180,7 @@ static void mount_system(void)
         if (mount(m->source, m->target, m->type, m->flags, m->data) == -1)
             die("mount", "%s", m->target);
     }
-    make_mount_point("/dev/mqueue", true);
-    make_mount_point("/dev/shm", true);
+    make_mount_points("/dev/mqueue /dev/shm");
 }
 
 static void make_devices(void)
@@ -223,7 +218,6 @@ static void cover_kernel_files(void)
 }
 
 /* --- bring things in from the host ---------------------------------------- */
-
 /* Clone the mount at each source. The clone is not attached yet. Its descriptor
  * still works after pivot_root, when the source's path is gone. */
 static void open_volumes(struct volume *v)
@@ -259,6 +253,16 @@ static void prepare_etc(const char *hostname, const char *address)
         die("umount2", "/tmp");
 }
 
+/* --- start ---------------------------------------------------------------- */
+/* Its environment is PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
+static _Noreturn void become_command(struct container *container)
+{
+    replace_environment(&container->options);
+    enter_workdir(container->options.workdir);
+    open_terminal(container);
+    exec_command(container->options.command);
+}
+
 /* The first process of the container sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
@@ -268,7 +272,6 @@ static int container_main(void *argument)
     leave_session();
     close_inherited_files(container);
     make_mounts_private();
-    /* The umask is 0 until exec_command(), so that modes apply as written. */
     prepare_etc(container->options.hostname, "127.0.1.1");
     open_volumes(container->options.volumes);
     enter_rootfs(container->options.rootfs, container->options.chroot);
@@ -284,11 +287,7 @@ static int container_main(void *argument)
     attach_volumes(container->options.volumes);
     if (container->options.read_only)
         make_read_only(AT_FDCWD, "/", 0);
-    /* Only PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
-    replace_environment(&container->options);
-    enter_workdir(container->options.workdir);
-    open_terminal(container);
-    exec_command(container->options.command);
+    become_command(container);
 }
 
 int main(int argc, char *argv[])

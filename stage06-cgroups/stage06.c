@@ -39,11 +39,9 @@ static const struct mount_row mounts[] = {
 static const char read_only_paths[] =
     "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger";
 static const char masked_paths[] =
-    "/proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys "
-    "/proc/latency_stats /proc/sched_debug /proc/scsi /proc/timer_list "
-    "/sys/devices/system/cpu/cpu*/thermal_throttle "
-    "/sys/devices/virtual/powercap /sys/firmware";
-
+    "/proc/acpi /proc/asound /proc/interrupts /proc/keys /proc/latency_stats "
+    "/proc/scsi /proc/timer_list /sys/devices/system/cpu/cpu*/thermal_throttle "
+    "/proc/kcore /proc/sched_debug /sys/devices/virtual/powercap /sys/firmware";
 static const struct device_row nodes[] = {
     {"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
     {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
@@ -152,7 +150,6 @@ static void mount_shm(void)
 }
 
 /* --- enter a root --------------------------------------------------------- */
-
 /* An open directory of the host leads out of the new root. Close-on-exec would
  * be too late: --workdir /proc/self/fd/9 is entered before (CVE-2024-21626). */
 static void close_inherited_files(struct container *container)
@@ -179,12 +176,10 @@ static void enter_rootfs(const char *rootfs, bool plain_chroot)
         if (umount2(".", MNT_DETACH) == -1)
             die("umount2", "the old root");
     }
-    make_mount_point("/proc", true);
-    make_mount_point("/tmp", true);
+    make_mount_points("/proc /tmp");
 }
 
 /* --- furnish it ----------------------------------------------------------- */
-
 static void mount_system(void)
 {
     for (const struct mount_row *m = mounts; m < mounts + COUNT(mounts); m++) {
@@ -192,8 +187,7 @@ static void mount_system(void)
         if (mount(m->source, m->target, m->type, m->flags, m->data) == -1)
             die("mount", "%s", m->target);
     }
-    make_mount_point("/dev/mqueue", true);
-    make_mount_point("/dev/shm", true);
+    make_mount_points("/dev/mqueue /dev/shm");
 }
 
 static void make_devices(void)
@@ -231,7 +225,6 @@ static void cover_kernel_files(void)
 }
 
 /* --- bring things in from the host ---------------------------------------- */
-
 /* Clone the mount at each source. The clone is not attached yet. Its descriptor
  * still works after pivot_root, when the source's path is gone. */
 static void open_volumes(struct volume *v)
@@ -267,6 +260,7 @@ static void prepare_etc(const char *hostname, const char *address)
         die("umount2", "/tmp");
 }
 
+/* --- limit what it uses --------------------------------------------------- */
 /* In the parent. The limits marked optional keep memory out of swap. Some
  * kernels lack their files. */
 static void limit_resources(struct container *container)
@@ -280,9 +274,8 @@ static void limit_resources(struct container *container)
     }
 }
 
-/* Version 1. "0" in tasks moves the calling thread at once. For a PID in tasks,
- * and anything in cgroup.procs, the kernel first locks out fork, exec and exit:
- * it waits for all processors (an RCU grace period). */
+/* Version 1. "0" in tasks moves the calling thread at once. A PID there, or in
+ * cgroup.procs, makes the kernel wait for all processors: RCU grace period. */
 static void join_cgroups(const struct cgroup *c)
 {
     for (; c; c = c->next)
@@ -316,6 +309,16 @@ static void mount_cgroups(const struct cgroup *all)
         make_read_only(AT_FDCWD, "/sys/fs/cgroup", 0);
 }
 
+/* --- start ---------------------------------------------------------------- */
+/* Its environment is PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
+static _Noreturn void become_command(struct container *container)
+{
+    replace_environment(&container->options);
+    enter_workdir(container->options.workdir);
+    open_terminal(container);
+    exec_command(container->options.command);
+}
+
 /* The first process of the container sets it up, then becomes COMMAND. */
 static int container_main(void *argument)
 {
@@ -326,7 +329,6 @@ static int container_main(void *argument)
     join_cgroups(container->cgroups);
     close_inherited_files(container);
     make_mounts_private();
-    /* The umask is 0 until exec_command(), so that modes apply as written. */
     prepare_etc(container->options.hostname, "127.0.1.1");
     open_volumes(container->options.volumes);
     enter_rootfs(container->options.rootfs, container->options.chroot);
@@ -344,11 +346,7 @@ static int container_main(void *argument)
     attach_volumes(container->options.volumes);
     if (container->options.read_only)
         make_read_only(AT_FDCWD, "/", 0);
-    /* Only PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
-    replace_environment(&container->options);
-    enter_workdir(container->options.workdir);
-    open_terminal(container);
-    exec_command(container->options.command);
+    become_command(container);
 }
 
 /* Version 2: create the child in its cgroup. clone3(2) returns twice, as
