@@ -438,7 +438,7 @@ static const struct counter {
  * set, or the machine's memory, was reached. */
 static void report_oom(const char *limit)
 {
-    warn("%s killed by the kernel: out of memory%s%s%s",
+    warn(NULL, "%s killed by the kernel: out of memory%s%s%s",
          killed_by_others ? "COMMAND was"
                           : "COMMAND survived, another process was",
          limit ? " (limit " : "", limit ? limit : "", limit ? ")" : "");
@@ -477,7 +477,7 @@ static void remove_own(const struct cgroup *c)
 {
     for (int n = 0; rmdir(c->directory) == -1 && errno != ENOENT; n++) {
         if (errno != EBUSY || n == TRIES) {
-            warn("cgroup %s: %s", c->directory, strerror(errno));
+            warn(NULL, "cgroup %s: %s", c->directory, strerror(errno));
             return;
         }
         if (n > 0)

@@ -102,11 +102,11 @@ void fail(int status, const char *hint, const char *format, ...)
     end(status);
 }
 
-void warn(const char *format, ...)
+void warn(const char *hint, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    print_message(NULL, format, args, NULL, NULL);
+    print_message(NULL, format, args, NULL, hint);
     va_end(args);
 }

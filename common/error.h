@@ -56,8 +56,10 @@ void die(const char *call, const char *object, ...)
 void fail(int status, const char *hint, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 
-/* Prints "stage02: MESSAGE" to standard error and returns. */
-void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints "stage02: MESSAGE" and HINT (NULL: none) to standard error, and
+ * returns. */
+void warn(const char *hint, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Returns the hint for a failure of CALL with the errno ERROR; NULL if there is
  * none. The string is static. Defined in hints.c. */

@@ -80,6 +80,7 @@ static void unlock_at_exit(void)
 
 void lock_host(void)
 {
+    static const char holder[] = "fuser -v " RUN_DIRECTORY " names the process";
     static bool registered;
     int waited = 0, slept = 0;
 
@@ -93,13 +94,11 @@ void lock_host(void)
         int ms = SHORT_MS + slept / 8;
         ms = ms < LONG_MS ? ms : LONG_MS;
         if (waited < MESSAGE_MS && waited + ms >= MESSAGE_MS)
-            warn("waiting for another container that holds %s\n"
-                 "  hint: fuser -v %s names the process",
-                 RUN_DIRECTORY, RUN_DIRECTORY);
+            warn(holder, "waiting for another container that holds %s",
+                 RUN_DIRECTORY);
         if (waited >= LIMIT_MS)
-            fail(EXIT_SETUP, "fuser -v " RUN_DIRECTORY " names the process",
-                 "lock %s: still held after %d seconds", RUN_DIRECTORY,
-                 LIMIT_MS / 1000);
+            fail(EXIT_SETUP, holder, "lock %s: still held after %d seconds",
+                 RUN_DIRECTORY, LIMIT_MS / 1000);
         wait_or_end(ms);
         waited += ms;
         slept += ms;

@@ -279,11 +279,10 @@ static void report_chain(const struct forward_chain *chain, const char *bridge)
             xasprintf("firewall-cmd --zone=trusted --add-interface=%s", bridge);
     }
     if (chain->drops || refuses)
-        warn("the host drops forwarded packets: chain %s of table %s has %s%s\n"
-             "  hint: %s",
+        warn(hint,
+             "the host drops forwarded packets: chain %s of table %s has %s%s",
              name, table, chain->drops ? "the policy drop" : "the last rule ",
-             chain->drops ? "" : chain->last + strspn(chain->last, " \t"),
-             hint);
+             chain->drops ? "" : chain->last + strspn(chain->last, " \t"));
     free(hint);
 }
 
@@ -367,7 +366,7 @@ static bool close_links(const char *script)
     if (done)
         narrate_note("new connections from @opened are dropped: nft -f -");
     else
-        warn("no forwarding: nft: %s", reason_of(error, output));
+        warn(NULL, "no forwarding: nft: %s", reason_of(error, output));
     free(output);
     free(error);
     return done;
@@ -432,18 +431,17 @@ static void report_nft(const char *output, int status)
     char *error = nft_error(output);
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
-        warn("no NAT: nft: No such file or directory\n"
-             "  hint: make setup stage7 installs nftables; until then, "
-             "containers reach nothing beyond the host");
+        warn("make setup stage7 installs nftables; until then, containers "
+             "reach nothing beyond the host",
+             "no NAT: nft: No such file or directory");
     else if (strstr(output, "File exists"))
-        warn("no NAT: table ip %s exists and is not ours\n"
-             "  hint: see nft list table ip %s; containers reach nothing "
-             "beyond the host",
-             own_table, own_table);
+        warn("see nft list table ip " OURS "; containers reach nothing beyond "
+             "the host",
+             "no NAT: table ip %s exists and is not ours", own_table);
     else
-        warn("no NAT: nft: %s\n  hint: does this kernel have nf_tables? "
-             "Containers reach nothing beyond the host",
-             reason_of(error, output));
+        warn("does this kernel have nf_tables? Containers reach nothing beyond "
+             "the host",
+             "no NAT: nft: %s", reason_of(error, output));
     free(error);
 }
 
@@ -459,7 +457,7 @@ static void remove_table(const char *bridge)
     if (succeeded(status))
         narrate_note("nft -f - removes table ip %s", own_table);
     else if (!error || !strstr(error, "No such file or directory"))
-        warn("cannot remove table ip %s: nft: %s", own_table,
+        warn(NULL, "cannot remove table ip %s: nft: %s", own_table,
              reason_of(error, output));
     free(script);
     free(output);

@@ -207,8 +207,7 @@ static void set_memory(struct options *options, const char *value)
         unit = strchr(units, tolower((unsigned char)*end));
     if (!isdigit((unsigned char)value[0]) || !unit || (*end && end[1]))
         fail(EXIT_SETUP, NULL,
-             "--memory '%s': expected a size such as 64M, 1G or 67108864",
-             value);
+             "--memory %s: expected a size such as 64M, 1G or 67108864", value);
     int shift = 10 * (int)(unit - (*end ? units : unit));
     if (errno == ERANGE || number > (unsigned long long)LLONG_MAX >> shift)
         fail(EXIT_SETUP, NULL, "--memory %s: expected less than 8388608T",
@@ -228,7 +227,7 @@ static void set_pids_limit(struct options *options, const char *value)
     unsigned long long number = strtoull(value, &end, 10);
     if (!isdigit((unsigned char)value[0]) || *end || number == 0)
         fail(EXIT_SETUP, NULL,
-             "--pids-limit '%s': expected a number of processes, 1 or more",
+             "--pids-limit %s: expected a number of processes, 1 or more",
              value);
     if (errno == ERANGE || number > MOST_PIDS)
         fail(EXIT_SETUP, NULL, "--pids-limit %s: expected at most %d", value,
@@ -246,7 +245,7 @@ static void set_cpus(struct options *options, const char *value)
      */
     if (value[strspn(value, "0123456789.")] || !*value || *end)
         fail(EXIT_SETUP, NULL,
-             "--cpus '%s': expected a number of processors such as 2 or 0.5",
+             "--cpus %s: expected a number of processors such as 2 or 0.5",
              value);
     if (number < 0.01 || number > (double)available)
         fail(EXIT_SETUP, NULL,
@@ -267,7 +266,7 @@ static void set_network(struct options *options, const char *value)
             options->network = (enum network_mode)mode;
             return;
         }
-    fail(EXIT_SETUP, NULL, "--network '%s': expected bridge, none or host",
+    fail(EXIT_SETUP, NULL, "--network %s: expected bridge, none or host",
          value);
 }
 

@@ -23,7 +23,7 @@ hint$(1): | $$(SETUP)
 handout$(1):
 	@labs/handout.sh $(1)
 
-# What labs/judge.sh needs, in the clean tree of lab $(1).
+# Builds all that labs/judge.sh needs, in the clean tree of lab $(1).
 grade-needs$(1): $(3:%=$$(BUILD)/tests/test_stage%) $$(BUILD)/tests/test_interactive \
     $$(BUILD)/tests/facts \
     $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs \

@@ -38,7 +38,7 @@ $(foreach n,$(STAGES),\
     $(eval UP_TO += $(call two,$(n)))\
     $(eval $(call STAGE_TEST_RULE,$(n),$(call two,$(n)),$(UP_TO))))
 
-# What a stage proved also holds for the next one and for the last.
+# The tests of a stage are also run on the next one and on the last.
 LATER := $(filter-out stage$(call two,$(LAST)),\
              $(patsubst tests/stages/test_%.c,%,$(wildcard tests/stages/test_*.c)))
 NEXT  :=

@@ -5,7 +5,7 @@
 #
 # Format: docs.gitlab.com, "Unit test reports"; junit-10.xsd of Jenkins' xUnit plugin.
 
-# What XML 1.0 forbids and control characters become U+FFFD, CR LF becomes LF.
+# Replaces characters that XML 1.0 forbids by U+FFFD, and CR LF by LF.
 def clean: explode | map(select(. != 13)
     | if (. < 32 and . != 9 and . != 10) or (. > 126 and . < 160)
           or . == 65534 or . == 65535 then 65533

@@ -232,7 +232,7 @@ static char *limit_directories(void)
     return NULL;
 }
 
-/* What runc and crun read from a bundle's config.json. */
+/* Parts of a bundle's config.json, which runc and crun read. */
 static const char namespaces[] =
     "[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"uts\"},"
     "{\"type\":\"ipc\"},{\"type\":\"network\"},{\"type\":\"cgroup\"}]";

@@ -83,7 +83,7 @@ static const struct {
 
 static const int others[MOST_ERRORS] = {EPERM, ENOMEM, EIO};
 
-/* What COMMAND finds. Leave out a PID of the host: it differs in each run. */
+/* Prints what COMMAND finds, but no PID of the host: it differs in each run. */
 static char probe[] =
     "exec 2>&1; hostname; [ $$ -gt 99 ] || echo $$; pwd; umask; env | sort;"
     "grep -E '^(Sig(Blk|Ign|Cgt)|Cap...|NoNewPrivs):' /proc/self/status;"
@@ -260,7 +260,7 @@ static bool is_as(const char *before)
 
 static int mended; /* host states that needed the following run */
 
-/* Whether the host is as before, at the latest after a following run. */
+/* Returns whether the host is as before, if need be after another run. */
 static bool is_mended(const char *before)
 {
     wait_for_orphans();

@@ -114,7 +114,7 @@ char *xasprintf(const char *format, ...)
 
 /* --- what is expected ----------------------------------------------------- */
 
-/* Whether the words are accepted; then *OPTIONS is set. */
+/* Returns whether the words are accepted; then *OPTIONS is set. */
 static bool parse(int count, char *words[], struct options *options)
 {
     optind = 0; /* getopt(3) is to begin anew */
@@ -202,7 +202,7 @@ static void fuzz_cpus(char *text)
     }
 }
 
-/* What has to be so when it was accepted. */
+/* Checks a VOLUME that was accepted. */
 static void judge_volume(const struct volume *volume, const char *text)
 {
     const char *mode =
@@ -240,7 +240,7 @@ static void fuzz_volume(char *text)
         judge_volume(&options.volumes[0], text);
     } else if (sscanf(text, "%255[a-z/]:/%255[a-z]:%3s", source, target,
                       mode) >= 2) {
-        /* What is plainly good is not refused. */
+        /* A volume that is plainly good is not refused. */
         const char *rest = text + strlen(source) + 2 + strlen(target);
         expect(*rest && strcmp(rest, ":ro") != 0 && strcmp(rest, ":rw") != 0);
     }

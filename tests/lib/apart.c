@@ -36,7 +36,7 @@ enum {
 /* In place of a test's deadline. */
 enum { NO_TEST = 0, OUT_OF_TIME = -1, TOO_MANY = -2 };
 
-/* What PID 1 and the process that runs cmocka share. */
+/* Shared by PID 1 and the process that runs cmocka. */
 static struct watch {
     atomic_llong deadline; /* of the current test, or one of the above */
     atomic_bool give_up;   /* fail the test, which outlived its processes */

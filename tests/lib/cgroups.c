@@ -167,7 +167,7 @@ static int lock_path(const char *path, int flags)
     return fd;
 }
 
-/* Whoever makes or removes directories in PARENT has this lock. */
+/* Hold this lock to make or remove directories in PARENT. */
 static int lock_parent(const char *parent)
 {
     return lock_path(parent, 0);

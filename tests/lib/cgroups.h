@@ -45,7 +45,7 @@ void clear_test_cgroups(void);
 /* The hierarchy with CONTROLLER ("pids"), or fails the test. */
 const struct hierarchy *hierarchy_of(const char *controller);
 
-/* Whether more than one hierarchy is mounted: the container then has a
+/* Returns whether more than one hierarchy is mounted: the container then has a
  * directory for each. */
 bool several_hierarchies(void);
 

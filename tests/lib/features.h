@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a stage has: each feature with the stage that introduces it. A test asks
+ * The table of features, each with the stage that introduces it. A test asks
  * has(NEW_ROOT), and not whether the stage under test is stage 5, because later
  * stages inherit the feature.
  */
@@ -25,7 +25,7 @@ enum feature {
     NEVER = 1000, /* what no stage has */
 };
 
-/* Whether the stage under test has a feature. */
+/* Returns whether the stage under test has a feature. */
 static inline bool has(enum feature feature)
 {
     return stage >= (int)feature;

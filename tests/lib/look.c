@@ -65,8 +65,8 @@ bool exists(pid_t pid)
     return alive;
 }
 
-/* Whether its parent is gone, the kernel sent it no signal for that, and it
- * sleeps. One that is about to end has no memory any more: no line VmSize. */
+/* Returns whether the parent of PID is gone, the kernel sent PID no signal for
+ * that, and PID sleeps. A process that is about to end has no line VmSize. */
 static bool is_abandoned(pid_t pid)
 {
     char *parent = status_of(pid, "PPid"), *text = status_of(pid, "State");

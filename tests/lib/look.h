@@ -20,7 +20,7 @@ long long wait_deadline(void);
 void wait_until(bool (*done)(const void *), const void *argument,
                 const char *what);
 
-/* Whether a process with this PID exists (and is no zombie). */
+/* Returns whether a process with this PID exists (and is no zombie). */
 bool exists(pid_t pid);
 
 /* Waits until PID is gone, then calls wait_for_dying_ports(). Fails the test

@@ -81,7 +81,7 @@ static int namespace_number(pid_t pid)
     return answer.header.nlmsg_type == RTM_NEWNSID ? answer.number : -1;
 }
 
-/* Whether the network namespace that has this number here still has a process.
+/* Returns whether the network namespace with this number still has a process.
  * After the last one, a closed socket can keep the namespace for a moment. */
 static bool is_namespace_alive(int number)
 {
@@ -91,7 +91,8 @@ static bool is_namespace_alive(int number)
     return false;
 }
 
-/* Whether a container has ended whose veth pair the kernel has not removed. */
+/* Returns whether the kernel has yet to remove the veth pair of a container
+ * that has ended. */
 static bool is_any_port_dying(void)
 {
     struct result result =

@@ -231,7 +231,7 @@ static void limit_descriptors(void *count)
         _exit(98);
 }
 
-/* What fails twice is reported once. */
+/* Two calls fail for the same reason: one message. */
 void too_few_descriptors_are_one_message(void **state)
 {
     char **args = join(WORDS(stage_program(), "-q"), WORDS("echo", "run"));

@@ -75,7 +75,7 @@ function place(name,    command, line) {
     return line
 }
 
-# What a failed test printed: our own messages, and cmocka's.
+# Prints the output of a failed test: our own messages, and cmocka's.
 function explain(text,    count, parts, i, where) {
     gsub(/\[  ERROR   \] --- \[   LINE   \] --- [^\n]*\n?/, "", text)
     gsub(/\[   LINE   \] --- [^\n]*\n?/, "", text)

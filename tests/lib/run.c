@@ -123,7 +123,7 @@ static void bound(pid_t pid, const char *name, long long deadline,
              result->err);
 }
 
-/* What poll(2) waits for while a program runs. */
+/* The descriptors for poll(2) while a program runs. */
 enum { OUT, ERR, IN, END, EVENTS };
 
 /* Reads what is there; a pipe at its end is not asked any more. */
@@ -262,7 +262,7 @@ static bool read_line(int fd, char *line, size_t size)
     return true;
 }
 
-/* What can be read from a pipe at once, or the beginning of it. */
+/* Returns the text that can be read from a pipe at once, or its beginning. */
 static char *what_is_in(int fd)
 {
     char text[2048];
@@ -282,7 +282,7 @@ char *next_line(const struct live *live)
     return format("%s", line);
 }
 
-/* What became of a program that was expected to go on, in words. */
+/* Says in words how a program ended that was expected to go on. */
 static const char *how_it_is(pid_t pid)
 {
     siginfo_t info = {0};

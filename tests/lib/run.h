@@ -44,8 +44,8 @@ enum { NOBODY = 65534 };
 void become_nobody(void *unused);
 void set_umask(void *mask);
 
-/* What a script prints on the host, and in a container that is started without
- * options. Its status must be 0. */
+/* Return the output of a script on the host, and in a container that is started
+ * without options. The script must end with status 0. */
 char *on_host(const char *script);
 char *inside(const char *script);
 

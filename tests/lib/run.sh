@@ -7,7 +7,7 @@
 #
 # Each program is run in four shares, twice as many at a time as there are
 # processors: they mostly wait, and each sees a host of its own, tests/lib/apart.h.
-# What a share prints appears when it has ended, in the order of the arguments.
+# The output of a share appears when it has ended, in the order of the arguments.
 # CLAIMS=DIRECTORY shares the work with others who were given the same words and
 # the same directory: tests/lib/vm.sh does that. Fails if a test failed, if a
 # program ended early or, without CLAIMS, if there was no test.

@@ -9,7 +9,7 @@
  *         cmocka_unit_test(shell_is_pid_1),
  *     };
  *
- * What they expect depends on `stage`, the stage of the program under test.
+ * Their expectations depend on `stage`, the stage of the program under test.
  */
 #ifndef TESTS_SHARED_H
 #define TESTS_SHARED_H

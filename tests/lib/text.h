@@ -24,7 +24,7 @@ char **join(char *const first[], char *const second[]);
 /* Splits TEXT, which is changed, into non-empty lines, then NULL. */
 char **lines_of(char *text);
 
-/* Whether WORD is in LIST, separated by commas, spaces or newlines. */
+/* Returns whether LIST, separated by commas, spaces or newlines, has WORD. */
 bool has_word(const char *list, const char *word);
 
 /* For qsort(3): two elements of an array of strings. */

@@ -4,7 +4,7 @@
  * terminal as it was before. The tests type what a user would type and wait for
  * what the user would see.
  *
- * What is started on the terminal is a shell that runs the stage and then says
+ * On the terminal they start a shell that runs the stage and then says
  * "status is N", so that there is somebody to whom the terminal comes back.
  */
 #define _GNU_SOURCE
@@ -192,7 +192,7 @@ static pid_t foreground(void)
     return stat_field(first_process(), 8);
 }
 
-/* Whether it is led by a program of that name. */
+/* Returns whether a program of that name leads the foreground group. */
 static bool is_foreground(const void *name)
 {
     pid_t group = foreground();

@@ -336,8 +336,8 @@ static void closed_standard_input_is_refused(void **state)
 
 /* --- signals -------------------------------------------------------------- */
 
-/* Whether the run ended by SIGKILL because this machine did not run COMMAND in
- * the grace time after the SIGTERM that came at SINCE: try again. */
+/* Returns whether the run ended by SIGKILL because this machine did not run
+ * COMMAND in the grace time after the SIGTERM that came at SINCE: try again. */
 static bool was_too_slow(struct result result, long long since)
 {
     return result.status == 128 + SIGKILL && now_ms() - since >= GRACE_MS;

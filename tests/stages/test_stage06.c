@@ -32,7 +32,8 @@
 
 static const char *const controllers[] = {"memory", "pids", "cpu"};
 
-/* What the files hold with LIMITS. Some kernels lack the optional ones. */
+/* The contents of the files with LIMITS. Some kernels lack the optional ones.
+ */
 static const struct limit_row {
     const char *controller, *v1_file, *v1_text, *v2_file, *v2_text;
     bool optional;
@@ -512,7 +513,7 @@ static void the_closing_line_has_all_numbers_and_comes_last(void **state)
 static const struct live *bomb;
 static int most_pids;
 
-/* What is in a file of the bomb's pids cgroup. */
+/* Returns the text of a file of the bomb's pids cgroup. */
 static char *pids_file(const char *name)
 {
     return contents(format("%s/%s", cgroup_of(bomb->container, "pids"), name));
@@ -723,7 +724,7 @@ static void more_processors_than_there_are_are_refused(void **state)
 
 /* --- nothing stays -------------------------------------------------------- */
 
-static void the_cgroup_goes_whatever_command_did(void **state)
+static void the_cgroup_is_removed_whatever_command_did(void **state)
 {
     (void)state;
     char *before = host_state();
@@ -754,7 +755,7 @@ static void end_by(int number)
     assert_host_unchanged(before);
 }
 
-static void the_cgroup_goes_after_a_signal(void **state)
+static void the_cgroup_is_removed_after_a_signal(void **state)
 {
     (void)state;
     end_by(SIGTERM);
@@ -762,7 +763,7 @@ static void the_cgroup_goes_after_a_signal(void **state)
     end_by(SIGHUP);
 }
 
-static void the_cgroup_goes_when_the_container_is_killed(void **state)
+static void the_cgroup_is_removed_when_the_container_is_killed(void **state)
 {
     (void)state;
     char *before = host_state();
@@ -1139,7 +1140,7 @@ static void cgroups_that_the_container_made_go_as_well(void **state)
 
     assert_is_there(format("%s/a/b", path));
     assert_is_there(format("%s/c", path));
-    /* What came from outside does not end with the PID namespace. */
+    /* A process from outside does not end with the PID namespace. */
     pid_t child = start_process_in(format("%s/c", path));
     assert_int_equal(write(live.in, "\n", 1), 1);
     struct result result = finish(&live);
@@ -1212,7 +1213,7 @@ static char *passed_on(const char *directory)
     return contents(format("%s/cgroup.subtree_control", directory));
 }
 
-/* Whoever manages the other directories is the only one to change them. */
+/* Other directories have managers of their own, who alone change them. */
 static void in_version_2_the_top_alone_changes_and_stays_so(void **state)
 {
     (void)state;
@@ -1393,9 +1394,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(throttling_is_seen_from_outside),
     cmocka_unit_test(values_that_mean_nothing_are_refused),
     cmocka_unit_test(more_processors_than_there_are_are_refused),
-    cmocka_unit_test(the_cgroup_goes_whatever_command_did),
-    cmocka_unit_test(the_cgroup_goes_after_a_signal),
-    cmocka_unit_test(the_cgroup_goes_when_the_container_is_killed),
+    cmocka_unit_test(the_cgroup_is_removed_whatever_command_did),
+    cmocka_unit_test(the_cgroup_is_removed_after_a_signal),
+    cmocka_unit_test(the_cgroup_is_removed_when_the_container_is_killed),
     cmocka_unit_test(a_failing_set_up_says_one_thing),
     cmocka_unit_test(a_failing_set_up_leaves_no_cgroup),
     cmocka_unit_test(a_failure_of_any_call_leaves_no_cgroup),

@@ -184,7 +184,7 @@ static pid_t make_outside(void)
     return pid;
 }
 
-/* What a container's wget prints of the server's page. */
+/* Fetches the server's page by a container's wget. */
 static struct result fetch_in_container(const char *address, int port)
 {
     return run_quiet("wget", "-q", "-O", "-",
@@ -330,7 +330,7 @@ static void unknown_networks_are_refused(void **state)
         assert_text(result.out, "");
         assert_message(
             result,
-            format("--network '%s': expected bridge, none or host", names[i]),
+            format("--network %s: expected bridge, none or host", names[i]),
             NULL);
     }
     assert_host_unchanged(before);
@@ -759,7 +759,7 @@ static void an_nft_that_is_killed_at_the_end_is_reported(void **state)
     assert_host_unchanged(before);
 }
 
-/* What nft lists is then longer than a pipe holds. */
+/* The output of nft's list is then longer than a pipe holds. */
 static void a_host_with_many_chains_is_no_obstacle(void **state)
 {
     (void)state;
@@ -1009,7 +1009,7 @@ static void links_of_the_host_called_veth_are_no_obstacle(void **state)
 
 /* --- the lock ------------------------------------------------------------- */
 
-/* What any user may open and lock is no lock of ours. */
+/* Any user may open and lock /proc/self/ns/net, so it cannot be our lock. */
 static void a_lock_that_any_user_can_take_stops_nobody(void **state)
 {
     (void)state;
@@ -1162,7 +1162,7 @@ static void a_container_that_survives_its_parent_keeps_its_network(void **state)
     assert_host_unchanged(before);
 }
 
-/* What clean-host prints, without a cgroup of the machine in sight. */
+/* Returns the output of clean-host, which sees no cgroup of the machine. */
 static char *clean_host(const char *setting)
 {
     /* mount(8) would leave /run/mount. */
@@ -1504,7 +1504,7 @@ static void foreign_rules_are_left_alone(void **state)
     assert_host_unchanged(before);
 }
 
-static void the_network_goes_however_it_ended(void **state)
+static void the_network_is_removed_in_whatever_way_it_ended(void **state)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -1776,7 +1776,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_the_kernel_changes_with_forwarding_is_as_before),
     cmocka_unit_test(links_that_forwarded_alone_still_do),
     cmocka_unit_test(foreign_rules_are_left_alone),
-    cmocka_unit_test(the_network_goes_however_it_ended),
+    cmocka_unit_test(the_network_is_removed_in_whatever_way_it_ended),
     cmocka_unit_test(the_next_run_mends_what_a_killed_parent_left),
     cmocka_unit_test(another_container_lives_on_when_a_parent_is_killed),
     cmocka_unit_test(an_unfinished_bridge_is_replaced),

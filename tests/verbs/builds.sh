@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 bad=0
 log=build/builds.log # of the build that is being tried
-# What runs here makes its bridge in a network namespace of its own.
+# The programs run here make their bridge in a network namespace of their own.
 apart="${SUDO:-} unshare --mount --net"
 [ $# -gt 0 ] || set -- optimized musl arm64 sanitized valgrind
 

@@ -4,7 +4,7 @@
 # Types the commands of the lessons and compares what is printed with what the
 # lessons show: tests/verbs/lessons.sh [FILE]...
 #
-# What is typed: the lines that begin with "$ " in the console blocks, and those
+# Typed are the lines that begin with "$ " in the console blocks, and those
 # that begin with "> " after one of them, in a copy of the tree, by root and so
 # without sudo, in namespaces of their own. An HTML comment before a block, which
 # the reader does not see, says what the block needs:
@@ -15,7 +15,7 @@
 #
 # Left out: strace (the lessons show the lines that matter) and, where the host has
 # no /dev/mqueue, what is about it.
-# What is compared: every line, with numbers and the copy's path made equal,
+# Compared is every line, with numbers and the copy's path made equal,
 # because PIDs, addresses and sizes differ from run to run.
 set -eu
 cd "$(dirname "$0")/../.."

@@ -31,7 +31,7 @@ static char *all_run(const char *better)
     return format("Stages 1 to %d will run.%s", last_stage(), better);
 }
 
-/* What the compiler does not find, and which BusyBox there is. */
+/* The header that the compiler does not find, and the BusyBox that exists. */
 static char *absent, *busybox;
 
 /* --- the machine ---------------------------------------------------------- */
@@ -566,7 +566,7 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
            " accept; nft insert rule ip "
            "filter FORWARD oifname " BRIDGE " accept\n",
            all_run(" Better with: FORWARD."));
-    /* What was typed has its effect. */
+    /* The command was typed and has its effect. */
     set_command("nft", format("[ $2 != chain ] || { echo " BRIDGE "; exit; }\n"
                               "%s",
                               format(chains, drop)));

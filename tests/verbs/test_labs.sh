@@ -187,7 +187,7 @@ a_killed_grader_has_written_what_it_knew() {
     [ -z "$(find "$handout/build/grade" -maxdepth 1 -name 'run.*')" ]
 }
 
-what_a_killed_grader_left_goes_with_the_next_grade() {
+what_a_killed_grader_left_is_removed_by_the_next_grade() {
     mkdir -p "$handout/build/grade/run.abcdef/tree"
     mkdir -p "$work/left"
     : >"$work/left/stage02.c"

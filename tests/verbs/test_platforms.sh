@@ -452,7 +452,7 @@ submission() {
     esac
 }
 
-# What is handed in, and the points, or null: no score.
+# The files handed in, and their points, or null: no score.
 handed_in='all 100
 renamed 100
 zero 0

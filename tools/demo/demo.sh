@@ -108,7 +108,7 @@ type_into() {
     [ -n "${3:-}" ] || wait_for_prompt "$1"
 }
 
-# What the last command of pane $1 printed. tmux writes the log a little later.
+# Prints the output of the last command of pane $1. tmux writes the log later.
 printed_in() {
     until grep -q $'7777;start.*' "$work/.$1.log" &&
         sed '1,/7777;start/d' "$work/.$1.log" | cat - <(grep '7777;start.*7777;end' "$work/.$1.log") |

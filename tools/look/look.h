@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What look reads of the processes of this machine, and how it is printed.
+ * The data that look reads of the processes of this machine, and their output.
  */
 #ifndef TOOLS_LOOK_LOOK_H
 #define TOOLS_LOOK_LOOK_H

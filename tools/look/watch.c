@@ -192,7 +192,7 @@ void watch(void)
     for (;;) {
         ssize_t size = recv(sock, buffer, sizeof(buffer), 0);
         if (size == -1 && errno == ENOBUFS) {
-            warn("the kernel dropped events: too many at a time");
+            warn(NULL, "the kernel dropped events: too many at a time");
             continue;
         }
         if (size == -1 && errno != EINTR)
