@@ -228,6 +228,20 @@ for source in stage*/stage*.c; do
     previous=$source
 done
 
+# common/README.md says how many lines the files have, with their headers.
+common_readme_counts_lines() {
+    sed -n 's/^| \(`[^|]*\) | \([0-9]*\) |.*/\2 \1/p' common/README.md | tr -d '`,' |
+        while read -r lines files; do
+            actual=0
+            for file in $files $(test "$files" != network.c || echo names.h); do
+                for file in common/"${file%.?}".[ch]; do
+                    [ ! -e "$file" ] || actual=$((actual + $(wc -l <"$file")))
+                done
+            done
+            [ "$actual" -eq "$lines" ] || echo "$files: $actual lines, not $lines"
+        done | { ! grep .; }
+}
+
 # Points, tests, mutants, places to read.
 labs_are_complete() {
     for number in $(awk '/^lab / { print $2 }' labs/labs.txt); do
@@ -284,6 +298,7 @@ edits_are_taken_back() {
 check "lessons take their edits back" edits_are_taken_back
 
 check "README.md says how many lines each stage adds" readme_counts_lines
+check "common/README.md says how many lines the files have" common_readme_counts_lines
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
