@@ -8,7 +8,8 @@
  * COMMAND is PID 1 here, and the kernel treats PID 1 unlike any other process:
  * a signal without a handler is dropped (but not SIGKILL and SIGSTOP from
  * outside), orphans become its children, and when PID 1 ends, the kernel kills
- * all other processes of the namespace.
+ * all other processes of the namespace. If the kernel would drop a signal that
+ * the user sends to ./run, wait_for_container() sends SIGKILL in its place.
  *
  * pid_namespaces(7), proc(5)
  */

@@ -342,7 +342,7 @@ static void make_bridge(void)
 static void remove_bridge(void)
 {
     unload_nft_rules(BRIDGE);
-    restore_forwarding();
+    restore_forwarding(); /* net.ipv4.conf.LINK.forwarding = 0 */
     delete_link(BRIDGE);
 }
 
@@ -366,8 +366,8 @@ static void join_network(void)
     at_exit(leave_network);
     if (network.state != BRIDGE_USED)
         make_bridge();
-    enable_forwarding(BRIDGE);
-    choose_address(&network, PREFIX);
+    enable_forwarding(BRIDGE);        /* net.ipv4.conf.LINK.forwarding = 1 */
+    choose_address(&network, PREFIX); /* its port: 10.77.6.100 has veth6-100 */
 }
 
 /* The bridge drops packets until the kernel has seen that both ends are up. */

@@ -195,6 +195,13 @@ static bool installed(const char *program)
     return system(text("command -v %s >/dev/null", program)) == 0;
 }
 
+static bool is_peer(const char *program)
+{
+    if (!installed(program))
+        printf("%s: left out: not installed\n", program);
+    return installed(program);
+}
+
 /* Our own cgroup directory in a version 1 hierarchy. */
 static char *v1_directory(const char *controller)
 {
@@ -287,7 +294,7 @@ static void write_bundle(const char *name, bool limits)
 
 static void add_runtime(const char *program)
 {
-    if (!installed(program))
+    if (!is_peer(program))
         return;
     for (int v = BARE; v <= LIMITS; v += LIMITS - BARE) {
         add(program, v,
@@ -305,7 +312,7 @@ static void add_peers(void)
     write_bundle("limits", true);
     add_runtime("crun");
     add_runtime("runc");
-    if (installed("bwrap")) {
+    if (is_peer("bwrap")) {
         add("bwrap", BARE,
             text("bwrap --unshare-pid --unshare-uts --unshare-ipc "
                  "--unshare-net --unshare-cgroup --hostname container "
@@ -316,7 +323,7 @@ static void add_peers(void)
                  build));
         drop_if_failing();
     }
-    if (installed("unshare")) {
+    if (is_peer("unshare")) {
         add("unshare", BARE,
             text("unshare --mount --pid --uts --ipc --net --cgroup --fork "
                  "--kill-child --root %s/private/rootfs --mount-proc /bin/true",
@@ -336,8 +343,11 @@ static void add_all(void)
     for (int v = 0; v < VARIANTS; v++) {
         bool limits = v == LIMITS || v == ALL;
         bool net = v == NETWORK || v == ALL;
-        if (limits && !directories)
+        if (limits && !directories) {
+            printf("%s: left out: no cgroups that this process can write\n",
+                   variants[v]);
             continue;
+        }
         add("floor", v,
             text("%s/floor %s/private/rootfs %s %s /bin/true", build, build,
                  limits ? directories : "-", net ? "10.77.15.250" : "-"));
