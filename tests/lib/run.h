@@ -39,10 +39,12 @@ struct result run_program(const char *input, char *const args[]);
 struct result run_prepared(const char *input, char *const args[],
                            void (*prepare)(void *), void *argument);
 
-/* For PREPARE: gives up root; sets the umask, a mode_t. */
+/* For PREPARE: gives up root; sets the umask, a mode_t; leaves a path open as
+ * descriptors 4 and 9, and keeps 3 free. */
 enum { NOBODY = 65534 };
 void become_nobody(void *unused);
 void set_umask(void *mask);
+void leave_directory_open(void *path);
 
 /* Return the output of a script on the host, and in a container that is started
  * without options. The script must end with status 0. */

@@ -259,14 +259,6 @@ static void umask_of_command_is_the_callers(void **state)
     assert_text(run_with_prepare(mask_group_and_others, "umask").out, "0137\n");
 }
 
-static void leave_directory_open(void *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY);
-
-    if (fd == -1 || dup2(fd, 9) == -1 || (fd != 9 && close(fd) == -1))
-        _exit(98);
-}
-
 /* None of ours, such as the socket. The caller's are closed from stage 5 on. */
 static void command_inherits_the_callers_descriptors_alone(void **state)
 {

@@ -330,16 +330,6 @@ static void the_same_escape_fails_after_pivot_root(void **state)
 
 /* --- descriptors, CVE-2024-21626 ------------------------------------------ */
 
-/* Leaves PATH open as descriptors 4 and 9, and keeps 3 free. */
-static void leave_directory_open(void *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY);
-
-    if (fd == -1 || dup2(fd, 9) == -1 || dup2(fd, 4) == -1 ||
-        (fd != 9 && fd != 4 && close(fd) == -1))
-        _exit(98);
-}
-
 static void command_inherits_descriptors_0_1_2_only(void **state)
 {
     (void)state;

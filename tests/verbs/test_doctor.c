@@ -566,6 +566,17 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
            " accept; nft insert rule ip "
            "filter FORWARD oifname " BRIDGE " accept\n",
            all_run(" Better with: FORWARD."));
+    /* firewalld: the policy is accept, and the last rule refuses the rest. */
+    set_command("nft",
+                "[ $2 = chain ] || echo 'table inet firewalld {'; cat <<END\n"
+                "\tchain filter_FORWARD {\n"
+                "\t\ttype filter hook forward priority filter + 10; policy "
+                "accept;\n\t\tct state established,related accept\n"
+                "\t\treject with icmpx admin-prohibited\n\t}\n}\nEND");
+    expect("FIX   FORWARD: inet firewalld filter_FORWARD has the last rule "
+           "reject with icmpx admin-prohibited: firewall-cmd --zone=trusted "
+           "--add-interface=" BRIDGE "\n",
+           all_run(" Better with: FORWARD."));
     /* The command was typed and has its effect. */
     set_command("nft", format("[ $2 != chain ] || { echo " BRIDGE "; exit; }\n"
                               "%s",
