@@ -287,6 +287,7 @@ check "labs/labs.txt is complete" labs_are_complete
 
 # A reader's edit stays until the lesson says to take it back.
 edits_are_taken_back() {
+    bad=
     for lesson in stage*/README.md; do
         awk '/^<!-- edit: / { edited = 1 }
             /[Tt]ake (the edit|that) back/ { edited = 0 }

@@ -566,7 +566,18 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
            " accept; nft insert rule ip "
            "filter FORWARD oifname " BRIDGE " accept\n",
            all_run(" Better with: FORWARD."));
-    /* firewalld: the policy is accept, and the last rule refuses the rest. */
+    /* The command was typed and has its effect. */
+    set_command("nft", format("[ $2 != chain ] || { echo " BRIDGE "; exit; }\n"
+                              "%s",
+                              format(chains, drop)));
+    expect_line("fine  FORWARD: no policy drops forwarded packets");
+}
+
+/* The policy is accept, and the last rule refuses the rest. */
+static void firewallds_last_rule_is_seen_by_root(void **state)
+{
+    (void)state;
+    set_user(0, "root");
     set_command("nft",
                 "[ $2 = chain ] || echo 'table inet firewalld {'; cat <<END\n"
                 "\tchain filter_FORWARD {\n"
@@ -577,11 +588,6 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
            "reject with icmpx admin-prohibited: firewall-cmd --zone=trusted "
            "--add-interface=" BRIDGE "\n",
            all_run(" Better with: FORWARD."));
-    /* The command was typed and has its effect. */
-    set_command("nft", format("[ $2 != chain ] || { echo " BRIDGE "; exit; }\n"
-                              "%s",
-                              format(chains, drop)));
-    expect_line("fine  FORWARD: no policy drops forwarded packets");
 }
 
 static void without_nft_there_is_no_nat(void **state)
@@ -818,6 +824,7 @@ static const struct CMUnitTest tests[] = {
     ON_MACHINE(forwarding_may_be_on),
     ON_MACHINE(a_read_only_proc_sys_has_no_forwarding),
     ON_MACHINE(dockers_forward_policy_is_seen_by_root),
+    ON_MACHINE(firewallds_last_rule_is_seen_by_root),
     ON_MACHINE(without_nft_there_is_no_nat),
     ON_MACHINE(without_a_compiler_nothing_runs),
     ON_MACHINE(without_make_it_says_how_to_install_it),
