@@ -20,11 +20,14 @@ cd "$(dirname "$0")/../.."
 packages=$files/packages # unpacked: a kernel and its modules
 apt=$PWD/$files/apt      # lists and archives of the other architecture
 
-# For the console, 9p, the network of the stages, and overlay. crc32c_generic is
-# listed because the modules that load it do not name it as a dependency.
+# For the console, 9p, the network of the stages, and overlay.
 modules="virtio_pci virtio_console 9pnet_virtio 9p overlay veth bridge
-    crc32c_generic libcrc32c nf_tables nft_chain_nat nft_masq nft_nat nft_ct
-    nft_reject nft_reject_ipv4 nft_reject_inet nft_counter"
+    nf_tables nft_chain_nat nft_masq nft_nat nft_ct
+    nft_reject nft_reject_ipv4 nft_reject_inet"
+
+# nf_tables needs them on older kernels: nft_counter before Linux 5.17, the other
+# two before 6.15. It does not name crc32c_generic as a dependency.
+older_modules="crc32c_generic libcrc32c nft_counter"
 
 # The packages of the foreign system: a shell, and the programs that tests run.
 foreign_packages="busybox-static bash coreutils findutils grep sed mawk
@@ -242,7 +245,7 @@ take_modules() {
     mkdir "$files/modules"
     count=100
     # shellcheck disable=SC2086 # several names
-    for module in $(with_needs $modules | awk '!seen[$0]++'); do
+    for module in $(with_needs $older_modules $modules | awk '!seen[$0]++'); do
         count=$((count + 1))
         unpacked "$(module_file "$module_directory" "$module")" \
             >"$files/modules/$count-$module.ko"
