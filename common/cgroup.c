@@ -173,8 +173,8 @@ static int walk(const char *directory, enum task what)
     return nftw(directory, visit, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Returns whether the directory NAME is in use: NAME is the PID of a living
- * process other than this one, or is no PID at all. */
+/* Returns whether the directory NAME is in use: NAME begins with the PID of a
+ * living process other than this one, or with no PID at all. */
 static bool has_owner(const char *name)
 {
     pid_t pid = (pid_t)strtol(name, NULL, 10);

@@ -69,8 +69,8 @@ void write_cgroup(const struct cgroup *cgroup, const char *file,
 /* Returns whether ALL has more than one hierarchy. Version 2 alone is one. */
 bool has_several_hierarchies(const struct cgroup *all);
 
-/* In the container: makes the mount point for the hierarchy and returns it: for
- * the only one /sys/fs/cgroup, which exists, for several a directory in it, or
+/* In the container: returns the mount point for the hierarchy. If that is the
+ * only one: /sys/fs/cgroup, which exists. Otherwise: a new directory in it, or
  * NULL if the container has no cgroup in that hierarchy. Dies on failure. */
 const char *make_cgroup_mount_point(const struct cgroup *all,
                                     const struct cgroup *cgroup);

@@ -115,6 +115,6 @@ void execute(char *command[])
     if (*blocked)
         report_blocked();
     fail(EXIT_NOT_FOUND,
-         "COMMAND is looked up inside the container; see its PATH and --rootfs",
+         "COMMAND is looked up inside the container, in its root and its PATH",
          "exec %s: %s", command[0], strerror(ENOENT));
 }

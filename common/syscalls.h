@@ -33,7 +33,7 @@ struct device_row {
     unsigned int major, minor;
 };
 
-/* pivot_root(2). No C library declares it. */
+/* pivot_root(2). Neither glibc nor musl declares it. */
 int pivot_root(const char *new_root, const char *put_old);
 
 /* open_tree(2), Linux 5.2. Returns a descriptor of the mount at FILENAME, or

@@ -8,8 +8,8 @@
 #     rootfs/build.sh --print   the same, and prints its path
 #
 # Needs no root. Uses the distribution's static BusyBox, or the one that
-# BUSYBOX=/path names. Does nothing if DIR is newer than BusyBox and this
-# script.
+# BUSYBOX=/path names. Does nothing if DIR was built from that BusyBox and is
+# newer than BusyBox and this script.
 set -eu
 
 die() {

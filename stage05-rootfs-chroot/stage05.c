@@ -254,7 +254,7 @@ static void prepare_etc(const char *hostname, const char *address)
 }
 
 /* --- start ---------------------------------------------------------------- */
-/* Its environment is PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
+/* Its environment: PATH, HOME, HOSTNAME, ENV, --env; TERM if on a terminal. */
 static _Noreturn void become_command(struct container *container)
 {
     replace_environment(&container->options);

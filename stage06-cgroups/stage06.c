@@ -310,7 +310,7 @@ static void mount_cgroups(const struct cgroup *all)
 }
 
 /* --- start ---------------------------------------------------------------- */
-/* Its environment is PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
+/* Its environment: PATH, HOME, HOSTNAME, ENV, --env; TERM if on a terminal. */
 static _Noreturn void become_command(struct container *container)
 {
     replace_environment(&container->options);

@@ -391,7 +391,7 @@ static void configure_network(enum network_mode mode)
 }
 
 /* --- start ---------------------------------------------------------------- */
-/* Its environment is PATH, HOME, HOSTNAME, ENV, TERM and what --env sets. */
+/* Its environment: PATH, HOME, HOSTNAME, ENV, --env; TERM if on a terminal. */
 static _Noreturn void become_command(struct container *container)
 {
     replace_environment(&container->options);

@@ -31,9 +31,9 @@ is_survivor() {
     ! grep -q "/$ours/" "$1/cgroup" || return 0
     index=$(cat "$1/root/sys/class/net/eth0/iflink") || return 1
     port=$(grep -lx "$index" /sys/class/net/$bridge/brif/*/../ifindex) || return 1
-    # The index may be one of another namespace, and a port here have it by chance.
-    # So compare addresses: veth6-100 is 10.77.6.100, or N.N.86.100 in a subnet
-    # N.N.80.0/20.
+    # The index may belong to another namespace, and by chance be that of a port
+    # here. So compare addresses: veth6-100 is 10.77.6.100, or N.N.86.100 in a
+    # subnet N.N.80.0/20.
     port=${port%/../ifindex}
     port=${port##*/veth}
     third=${port%-*}

@@ -15,9 +15,9 @@
 # machine has no network.
 #
 # SEALED=DIRECTORY and INPUT=FILE, with a COMMAND, are for programs that are not
-# trusted. The machine sees DIRECTORY in place of this tree, FILE as /input, and
-# of the host's files only the system's (/usr, /etc), all of this read-only. The
-# machine has half the memory.
+# trusted. The machine sees DIRECTORY in place of this tree, and of the host's
+# files only the system's (/usr, /etc), all of this read-only. /input is a copy
+# of FILE, and writable. The machine has half the memory.
 #
 # The exit status is that of the shell or of COMMAND, or 125 if the machine
 # cannot be started. (`make vm CMD='COMMAND'` turns all but 0 into 2.) Without a
