@@ -668,7 +668,8 @@ WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
 }
 
 /* Print the call before making it, without a result, because it does not return
- * if it succeeds. execute() reports a failure. */
+ * if it succeeds; execute() reports a failure. Never fold it: the folded lines
+ * would be lost with the program. */
 WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
 {
     struct line line = {.length = 0};
@@ -686,7 +687,7 @@ WRAP(int, execve, const char *path, char *const argv[], char *const envp[])
             variables++;
         add(&line, argv ? "], " : ", ");
         add(&line, envp ? "/* %d vars */)" : "NULL)", variables);
-        narrate_line(line.text, false, false);
+        narrate_line(line.text, false, true);
     }
     return __real_execve(path, argv, envp);
 }

@@ -273,6 +273,7 @@ void functions_of_earlier_stages_fold_into_one_line(void **state)
         return;
     assert_lacks(brief, "] die_with_parent\n");
     assert_lacks(brief, "prctl(");
+    assert_contains(brief, "]   execve(\"");
     char *line = strstr(brief, stage == 2 ? "] stage 1: die_with_parent"
                                           : "] stages 1 ");
     assert_non_null(line);
