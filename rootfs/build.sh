@@ -21,6 +21,8 @@ die() {
 [ $# -eq 1 ] || die "usage: rootfs/build.sh DIR | --check | --print"
 root=$1
 
+tools=$(cd "$(dirname "$0")/.." && pwd)/tools
+
 find_busybox() {
     if [ -n "${BUSYBOX:-}" ]; then
         echo "$BUSYBOX"
@@ -40,7 +42,7 @@ has() {
 }
 
 install_hint() {
-    . "$(dirname "$0")/../tools/packages.sh"
+    . "$tools/packages.sh"
     case $(package_manager) in
     apt-get) echo "make setup, or: apt-get install busybox-static" ;;
     apk) echo "make setup, or: apk add busybox-static" ;;
