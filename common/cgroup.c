@@ -319,6 +319,7 @@ static void enable_controller(const char *directory, const char *controller)
 
 struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
 {
+    static const char *enabled = ""; /* the last controller */
     struct cgroup *cgroup = hierarchy_of(all, controller);
 
     if (!cgroup && controller)
@@ -334,10 +335,12 @@ struct cgroup *make_cgroup(struct cgroup *all, const char *controller)
     }
     if (!cgroup->directory)
         make_directory(cgroup);
-    if (cgroup->version == 2 && controller) {
+    if (cgroup->version == 2 && controller &&
+        strcmp(controller, enabled) != 0) {
         refuse_internal_processes(cgroup->mount, controller);
         enable_controller(cgroup->mount, controller);
         enable_controller(cgroup->parent, controller);
+        enabled = controller;
     }
     return cgroup;
 }
