@@ -94,7 +94,7 @@ uint32_t choose_subnet(const char *const *subnets, int prefix)
             return subnet;
     }
     fail(EXIT_SETUP,
-         "see ip route show table all and stage07.c, or use --network none",
+         "see ip route show table all and subnets[], or use --network none",
          "network: the host has routes into every subnet allowed");
 }
 
@@ -213,12 +213,12 @@ static char *run_nft(const char *rules, int *status)
         die("fork", NULL);
     if (pid == 0)
         become_nft(input, output);
-    if (wait4(pid, status, 0, NULL) == -1)
-        die("waitpid", "nft");
+    if (wait4(pid, status, 0, NULL) == -1) /* waitpid(2) is narrated */
+        die("wait4", "nft");
     off_t size = lseek(output, 0, SEEK_END);
     char *text = xmalloc((size_t)size + 1);
     if (size == -1 || pread(output, text, (size_t)size, 0) != size)
-        die("read", "what nft printed");
+        die("read", "nft's output");
     text[size] = '\0';
     close(input);
     close(output);

@@ -12,8 +12,7 @@
  * file systems that a program expects and covers the files that it must not
  * touch. It mounts nothing in the new root before entering it. Otherwise a
  * symbolic link in a root that somebody else made could lead a mount, or a file
- * that the stage creates, out of that root. Until COMMAND is executed, the
- * umask is 0, so that modes apply as written.
+ * that the stage creates, out of that root.
  *
  * pivot_root(2), chroot(2), open_tree(2), mount_setattr(2), path_resolution(7)
  */
@@ -254,13 +253,13 @@ static void prepare_etc(const char *hostname, const char *address)
 }
 
 /* --- start ---------------------------------------------------------------- */
-/* Its environment: PATH, HOME, HOSTNAME, ENV, --env; TERM if on a terminal. */
+/* COMMAND's environment: PATH, HOME, HOSTNAME, ENV, --env; on a tty, TERM. */
 static _Noreturn void become_command(struct container *container)
 {
     replace_environment(&container->options);
     enter_workdir(container->options.workdir);
     open_terminal(container);
-    exec_command(container->options.command);
+    exec_command(container->options.command); /* restores the umask, 0 before */
 }
 
 /* The first process of the container sets it up, then becomes COMMAND. */

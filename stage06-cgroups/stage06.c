@@ -310,13 +310,13 @@ static void mount_cgroups(const struct cgroup *all)
 }
 
 /* --- start ---------------------------------------------------------------- */
-/* Its environment: PATH, HOME, HOSTNAME, ENV, --env; TERM if on a terminal. */
+/* COMMAND's environment: PATH, HOME, HOSTNAME, ENV, --env; on a tty, TERM. */
 static _Noreturn void become_command(struct container *container)
 {
     replace_environment(&container->options);
     enter_workdir(container->options.workdir);
     open_terminal(container);
-    exec_command(container->options.command);
+    exec_command(container->options.command); /* restores the umask, 0 before */
 }
 
 /* The first process of the container sets it up, then becomes COMMAND. */

@@ -26,7 +26,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -357,7 +356,7 @@ static void leave_network(void)
     unlock_host();
 }
 
-/* An unused bridge: the last parent was killed, or has not removed it yet. */
+/* A bridge is unused if its last parent was killed or has yet to remove it. */
 static void join_network(void)
 {
     lock_host();
@@ -391,13 +390,13 @@ static void configure_network(enum network_mode mode)
 }
 
 /* --- start ---------------------------------------------------------------- */
-/* Its environment: PATH, HOME, HOSTNAME, ENV, --env; TERM if on a terminal. */
+/* COMMAND's environment: PATH, HOME, HOSTNAME, ENV, --env; on a tty, TERM. */
 static _Noreturn void become_command(struct container *container)
 {
     replace_environment(&container->options);
     enter_workdir(container->options.workdir);
     open_terminal(container);
-    exec_command(container->options.command);
+    exec_command(container->options.command); /* restores the umask, 0 before */
 }
 
 /* The first process of the container sets it up, then becomes COMMAND. */

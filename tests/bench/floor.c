@@ -396,7 +396,6 @@ static int container_main(void *argument)
     umount2(".", MNT_DETACH);
     (void)!chdir("/");
     furnish();
-    configure_network();
     (void)!sethostname("container", 9);
     (void)!setdomainname("(none)", 6);
     mount_cgroups();
@@ -405,6 +404,7 @@ static int container_main(void *argument)
                 MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
         close(trees[i]);
     }
+    configure_network();
     execve(command[0], command, environment);
     _exit(127);
 }

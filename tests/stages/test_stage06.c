@@ -911,7 +911,7 @@ static void the_next_run_removes_what_a_killed_parent_left(void **state)
 }
 
 /* A PID that no process has, of a parent that is dead. */
-#define NOBODY "99999999"
+#define DEAD_PID "99999999"
 
 /* Makes the cgroup NAME below our base in the hierarchy of pids. */
 static char *make_directory(const char *name)
@@ -963,8 +963,8 @@ static void directories_of_others_are_left_alone(void **state)
 
     for (size_t i = 0; i < COUNT(names); i++)
         paths[i] = make_directory(names[i]);
-    char *stale = make_directory(OURS "/" NOBODY);
-    char *second = make_directory(OURS "/" NOBODY ".1");
+    char *stale = make_directory(OURS "/" DEAD_PID);
+    char *second = make_directory(OURS "/" DEAD_PID ".1");
     assert_status(run_quiet(LIMITS, "true"), 0);
     assert_is_gone(stale);
     assert_is_gone(second);
@@ -1047,7 +1047,7 @@ static void a_lock_on_the_cgroups_hinders_nobody(void **state)
     (void)state;
     struct live live = start(LIMITS, READY("read line"));
     char *own = cgroup_of(live.container, "pids");
-    char *stale = make_directory(OURS "/" NOBODY);
+    char *stale = make_directory(OURS "/" DEAD_PID);
     char *const paths[] = {"/proc/self/ns/cgroup", stale, own,
                            format("%s/..", stale), format("%s/../..", stale)};
     int locks[COUNT(paths)];
@@ -1070,9 +1070,9 @@ static void a_lock_on_the_cgroups_hinders_nobody(void **state)
 static void a_directory_with_a_process_below_it_is_left_alone(void **state)
 {
     (void)state;
-    char *path = make_directory(OURS "/" NOBODY);
-    char *empty = make_directory(OURS "/" NOBODY "/a");
-    char *used = make_directory(OURS "/" NOBODY "/b");
+    char *path = make_directory(OURS "/" DEAD_PID);
+    char *empty = make_directory(OURS "/" DEAD_PID "/a");
+    char *used = make_directory(OURS "/" DEAD_PID "/b");
     pid_t child = start_process_in(used);
 
     assert_status(run_quiet(LIMITS, "true"), 0);
@@ -1131,7 +1131,7 @@ static char *script_with_cgroups_inside(void)
                   inner_directory("pids"));
 }
 
-static void cgroups_that_the_container_made_go_as_well(void **state)
+static void cgroups_that_the_container_made_are_removed_as_well(void **state)
 {
     (void)state;
     char *before = host_state(), *script = script_with_cgroups_inside();
@@ -1408,7 +1408,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_lock_on_the_cgroups_hinders_nobody),
     cmocka_unit_test(a_directory_with_a_process_below_it_is_left_alone),
     cmocka_unit_test(an_old_directory_of_the_same_pid_is_no_obstacle),
-    cmocka_unit_test(cgroups_that_the_container_made_go_as_well),
+    cmocka_unit_test(cgroups_that_the_container_made_are_removed_as_well),
     cmocka_unit_test(a_second_mount_of_a_hierarchy_does_not_count),
     cmocka_unit_test(in_version_2_the_top_alone_changes_and_stays_so),
     cmocka_unit_test(in_version_2_a_limit_on_cgroups_ends_the_start),

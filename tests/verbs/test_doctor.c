@@ -567,7 +567,7 @@ static void dockers_forward_policy_is_seen_by_root(void **state)
            "filter FORWARD oifname " BRIDGE " accept\n",
            all_run(" Better with: FORWARD."));
     /* The command was typed and has its effect. */
-    set_command("nft", format("[ $2 != chain ] || { echo " BRIDGE "; exit; }\n"
+    set_command("nft", format("[ $2 != table ] || { echo " BRIDGE "; exit; }\n"
                               "%s",
                               format(chains, drop)));
     expect_line("fine  FORWARD: no policy drops forwarded packets");
@@ -579,10 +579,10 @@ static void firewallds_last_rule_is_seen_by_root(void **state)
     (void)state;
     set_user(0, "root");
     set_command("nft",
-                "[ $2 = chain ] || echo 'table inet firewalld {'; cat <<END\n"
-                "\tchain filter_FORWARD {\n"
+                "cat <<END\ntable inet firewalld {\n\tchain other {\n\t\tdrop\n"
+                "\t}\n\tchain filter_FORWARD {\n"
                 "\t\ttype filter hook forward priority filter + 10; policy "
-                "accept;\n\t\tct state established,related accept\n"
+                "accept;\n\t\ttcp dport { 22, 80 } accept\n"
                 "\t\treject with icmpx admin-prohibited\n\t}\n}\nEND");
     expect("FIX   FORWARD: inet firewalld filter_FORWARD has the last rule "
            "reject with icmpx admin-prohibited: firewall-cmd --zone=trusted "
