@@ -12,7 +12,7 @@
  *
  * An option that is refused ends a stage; here, it ends one call. That is why
  * this file stands in for common/error.c, and for exit(3), which the Makefile
- * renames. What options.c allocates is freed after each call.
+ * renames. The memory that options.c allocates is freed after each call.
  */
 #define _GNU_SOURCE
 #include "../../common/error.h"

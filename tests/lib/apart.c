@@ -314,8 +314,8 @@ static int end_status(int status, const char *who)
     return 128 + WTERMSIG(status);
 }
 
-/* Returns in a child, which is to run cmocka. No terminal: a stage that goes
- * wrong does so in a session without one. */
+/* Returns in a child, which is to run cmocka, in a session without a terminal:
+ * a stage that fails cannot disturb the user's. */
 static void be_first_process(const char *build, int released,
                              const sigset_t *mask)
 {

@@ -181,7 +181,8 @@ static int lock_run(const char *base)
 }
 
 /* Removes the directories of runs that are dead: nobody holds their locks.
- * Returns how many are left, of living runs or because they cannot go yet. */
+ * Returns how many are left, of living runs or because they cannot be removed
+ * yet. */
 static int remove_stale(const char *parent)
 {
     DIR *directory = opendir(parent);

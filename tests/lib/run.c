@@ -282,7 +282,7 @@ char *next_line(const struct live *live)
     return format("%s", line);
 }
 
-/* Says in words how a program ended that was expected to go on. */
+/* Says how PID ended, which was expected to go on. */
 static const char *how_it_is(pid_t pid)
 {
     siginfo_t info = {0};

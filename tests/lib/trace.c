@@ -148,7 +148,7 @@ void clone_comes_first_even_when_the_container_is_faster(void **state)
     assert_text(rest_of(traced.out), "");
 }
 
-/* Lets the container go on, whose parent is dead: it must end before it has
+/* The parent is dead. Continues the container, which must end before it has
  * become COMMAND. */
 static void expect_end(const struct traced *traced, int step)
 {

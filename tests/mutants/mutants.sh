@@ -23,7 +23,7 @@ work=$PWD/build/mutants
 export PATIENCE="${PATIENCE:-20}" # seconds for one test: see tests/lib/harness.h
 
 # passes COPY PROGRAM STAGE TEST: 0 if the test passes, 1 if it fails, 2 if it
-# is not known. What was printed is in COPY/log.
+# is not known. The output is in COPY/log.
 passes() {
     "$1/build/tests/$2" "$3" "$4" >"$1/log" 2>&1 </dev/null || :
     grep -q "^\[       OK \] $4$" "$1/log" && return

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stage 1: a second process whose life hangs on its parent's, and nothing that
- * is isolated.
+ * Stage 1: a second process that ends with its parent, and nothing that is
+ * isolated.
  */
 #define _GNU_SOURCE
 #include "../lib/apart.h"

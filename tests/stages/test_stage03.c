@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stage 3: PIDs of the container's own, a /proc that shows them, and a PID 1
- * with which all others end.
+ * Stage 3: PIDs of the container's own, a /proc that shows them, and a PID 1 at
+ * whose end all others end.
  */
 #define _GNU_SOURCE
 #include "../lib/shared.h"

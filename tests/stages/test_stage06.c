@@ -820,8 +820,8 @@ static void a_failure_of_any_call_leaves_no_cgroup(void **state)
                                                        : limits_alone) >= 10);
 }
 
-/* Also the one that lets the container go on, which then is there already and,
- * with version 2, in its cgroup. */
+/* The last write releases the container, which exists by then, and with version
+ * 2 is in its cgroup. */
 static void a_failing_write_of_the_parent_leaves_no_cgroup(void **state)
 {
     char *before = host_state(),

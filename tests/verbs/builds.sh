@@ -94,8 +94,8 @@ musl() {
     fi
 }
 
-# qemu-user refuses clone(2) with the flags of stage 2 and later. What stage 1
-# says and returns shows that it ran.
+# qemu-user refuses clone(2) with the flags of stage 2 and later. The output and
+# the status of stage 1 show that it ran.
 arm64() {
     make_stages arm64 "$plain" CC=aarch64-linux-gnu-gcc
     judge $? arm64 "stages $plain build without a warning"

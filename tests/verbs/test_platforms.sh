@@ -165,7 +165,7 @@ autolab_gets_its_last_line() {
     while read -r name expected; do
         write autolab "$name"
         expect "$name" "$(tail -n 1 "$out")" "{\"scores\":{\"Total\":$expected}}"
-        # What Autolab does to the line before it reads it (parseAutoresult).
+        # Autolab does this to the line before it reads it (parseAutoresult).
         expect "$name, read" "$(tail -n 1 "$out" | perl -pe \
             's/([a-zA-Z0-9]+):/"$1":/g' | jq -c .scores.Total)" "$expected"
     done <<'END'

@@ -198,7 +198,7 @@ static void the_tree_of_another_user_is_named(void **state)
     assert_status(shell(AS_NOBODY "make -s"), 0);
 }
 
-/* What a student may add to stage 1. Each call but clone(2) fails. */
+/* A student may add this to stage 1. Each call but clone(2) fails. */
 static const char added[] =
     "#include \"../common/syscalls.h\"\n"
     "#include <sys/wait.h>\n"

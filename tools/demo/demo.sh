@@ -146,7 +146,7 @@ newest_container() {
 
 # --- one step -------------------------------------------------------------------
 
-# Ends what runs beside the previous block: its terminal goes away.
+# Ends what runs beside the previous block, by closing its terminal.
 end_beside() {
     [ -n "$running" ] || return 0
     [ -z "$(pane extra)" ] || tmux kill-pane -t "$(pane extra)"
