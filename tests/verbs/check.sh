@@ -103,6 +103,7 @@ small_step() {
 # README.md's table has for each stage the lines that it adds, for the first its
 # length.
 readme_counts_lines() {
+    wrong=
     : >"$work/old.c"
     for source in stage*/stage*.c; do
         number=$(basename "$source" .c | sed 's/stage0*//')
@@ -113,6 +114,12 @@ readme_counts_lines() {
             echo "stage $number: $added lines"
             wrong=yes
         }
+    done
+    lengths=$(wc -l stage*/stage*.c | sed '$d' | sort -n | awk '{ print $1 }')
+    common=$(cat common/*.[ch] | wc -l)
+    for text in "of $(echo "$lengths" | sed -n 1p) to $(echo "$lengths" | sed -n '$p') lines" \
+        "larger ($(((common + 50) / 1000)),$(((common + 50) % 1000 / 100))00 lines)"; do
+        grep -qF "$text" README.md || { echo "not in README.md: $text" && wrong=yes; }
     done
     [ -z "${wrong:-}" ]
 }
