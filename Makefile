@@ -7,6 +7,9 @@ BUILD    := build
 STAGES   := $(patsubst stage%,%,$(patsubst stage0%,%,$(sort $(foreach directory,\
              $(wildcard stage[0-9][0-9]-*/.),$(firstword $(subst -, ,$(directory)))))))
 LAST     := $(lastword $(STAGES))
+# The number N, if stage N has a root, or a network.
+has-root    = $(filter-out 1 2 3 4,$(1))
+has-network = $(filter-out 1 2 3 4 5 6,$(1))
 two       = $(if $(filter 1 2 3 4 5 6 7 8 9,$(1)),0$(1),$(1))
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
@@ -177,13 +180,13 @@ $$(BUILD)/earlier$(2).c: $$(EARLIER$(1)) Makefile | $$(SETUP)
 	@$$(call earlier,$(or $(3),0),$$(EARLIER$(1))) >$$@
 
 $$(BUILD)/stage$(2): $$(SOURCE$(1):%.c=$$(BUILD)/%.o) $$(BUILD)/earlier$(2).o \
-    $(if $(filter-out 1 2 3 4 5 6,$(1)),$$(NETWORK)) $$(BUILD)/libcommon.a
+    $(if $(call has-network,$(1)),$$(NETWORK)) $$(BUILD)/libcommon.a
 	@echo "  LINK  $$@"
-	@$$(call LINK,$$(WRAP) $(if $(filter-out 1 2 3 4 5 6,$(1)),-lnl-route-3 -lnl-3)) || \
+	@$$(call LINK,$$(WRAP) $(if $(call has-network,$(1)),-lnl-route-3 -lnl-3)) || \
 	    $$(failed)
 
 .PHONY: stage$(1)
-stage$(1): $$(BUILD)/stage$(2) $(if $(filter-out 1 2 3 4,$(1)),rootfs)
+stage$(1): $$(BUILD)/stage$(2) $(if $(call has-root,$(1)),rootfs)
 	@ln -sfn stage$(2) $$(BUILD)/run
 	@echo "Stage $(1) is built: $(if $(filter-out 1,$(1)),$(SUDO))./run"
 endef
@@ -237,7 +240,7 @@ doctor:
 # $(1): a stage's number; $(2): the same with two digits.
 define SHOW_RULE
 .PHONY: gdb$(1)
-gdb$(1): $(if $(filter-out 1 2 3 4,$(1)),rootfs)
+gdb$(1): $(if $(call has-root,$(1)),rootfs)
 	@$$(MAKE) -s BUILD=$$(BUILD)/gdb CFLAGS='-Og -g' \
 	    $$(BUILD)/gdb/stage$(2) >/dev/null
 	@$$(SUDO)env AUTO="$$(AUTO)" CMD="$$(CMD)" tools/gdb/gdb.sh $(1)

@@ -26,15 +26,15 @@ handout$(1):
 # Builds all that labs/judge.sh needs, in the clean tree of lab $(1).
 grade-needs$(1): $(3:%=$$(BUILD)/tests/test_stage%) $$(BUILD)/tests/test_interactive \
     $$(BUILD)/tests/facts \
-    $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs \
+    $(if $(call has-root,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs \
     $$(BUILD)/libcommon.a $$(BUILD)/earlier$(2).o \
-    $(if $(filter-out 1 2 3 4 5 6,$(1)),$$(NETWORK))
+    $(if $(call has-network,$(1)),$$(NETWORK))
 	@mkdir -p $$(BUILD)/lab $$(BUILD)/safe
 	@printf '%s=%s\n' cc "'$$(CC)'" \
 	    cflags "'-std=gnu11 $$(filter-out -Werror,$$(WARNINGS)) $$(CFLAGS)'" \
 	    ldflags "'$$(CFLAGS) $$(LDFLAGS) $$(STATIC)'" \
 	    objects "'$$(filter %.o %.a,$$^)'" \
-	    libraries "'$$(WRAP) $(if $(filter-out 1 2 3 4 5 6,$(1)),-lnl-route-3 -lnl-3)'" \
+	    libraries "'$$(WRAP) $(if $(call has-network,$(1)),-lnl-route-3 -lnl-3)'" \
 	    >$$(BUILD)/lab/flags
 	@jq -Rnr --argjson n $(1) -f labs/lab.jq labs/labs.txt | jq -r \
 	    '.requirements[] | def list: if . == [] then "-" else join(",") end; "\(.id) \(.needs | list) \(.exists | list) \([.tests[] | "\(.program):\(.name)"] | join(" "))"' \

@@ -30,7 +30,7 @@ PATIENT := $(if $(PATIENCE),env PATIENCE="$(PATIENCE)" )
 define STAGE_TEST_RULE
 .PHONY: test$(1)
 test$(1): $$(BUILD)/tests/test_stage$(2) $(3:%=$$(BUILD)/stage%) \
-    $(if $(filter-out 1 2 3 4,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs
+    $(if $(call has-root,$(1)),$$(BUILD)/escape) $$(BUILD)/probe rootfs
 	@$(SUDO)$(PATIENT)tests/lib/run.sh $$<
 endef
 UP_TO :=

@@ -374,9 +374,7 @@ void end_containers(void)
         end_live(&alive[--alive_count]);
 }
 
-/* For wait_until(): sleep(1) has replaced the shell, which may have handlers.
- * dash has one for SIGINT. */
-static bool is_sleep(const void *pid)
+bool is_sleep(const void *pid)
 {
     char *name = status_of(*(const pid_t *)pid, "Name");
     char *handled = status_of(*(const pid_t *)pid, "SigCgt");

@@ -6,6 +6,7 @@
 #ifndef TESTS_RUN_H
 #define TESTS_RUN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* How a stage (or another program) ended. */
@@ -72,6 +73,10 @@ struct live start_with(char *const args[]);
 
 /* The words of sh -c that print "ready" and then run SCRIPT; for start(). */
 #define READY(script) "sh", "-c", "echo ready; " script
+
+/* For wait_until(): sleep(1) has replaced the shell, which may have handlers.
+ * dash has one for SIGINT. */
+bool is_sleep(const void *pid);
 
 /* Starts a COMMAND that handles no signal; returns when it sleeps. */
 struct live start_sleep(void);

@@ -217,13 +217,6 @@ static bool is_raw(const void *unused)
     return !(now.c_lflag & (ICANON | ISIG | ECHO)) && !(now.c_oflag & OPOST);
 }
 
-static bool is_sleep(const void *pid)
-{
-    char *name = status_of(*(const pid_t *)pid, "Name");
-
-    return name && strcmp(name, "sleep") == 0;
-}
-
 static bool is_stopped(const void *pid)
 {
     char *text = status_of(*(const pid_t *)pid, "State");
