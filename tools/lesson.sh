@@ -39,9 +39,10 @@ left_out() {
     esac
 }
 
-# Numbers and addresses become N, blanks one blank, the path of the copy /copy.
+# Numbers and addresses become N, blanks one blank, the path of the copy /copy, the
+# name of this host that of the lessons, vm.
 normalize() {
-    sed -e '/^Killed/d' -e '/^  \(CC\|LINK\)  /d' -e '/^rootfs: built/d' -e 's/sudo //g' \
+    sed -e "s/\\<$(cat /proc/sys/kernel/hostname)\\>/vm/g" -e '/^Killed/d' -e '/^  \(CC\|LINK\)  /d' -e '/^rootfs: built/d' -e 's/sudo //g' \
         -e "s|$work|/copy|g" -e "s|/${work##*/}/|/copy/|g" -e 's|/home/student/containers|/copy|g' \
         -e 's/0x[0-9a-f]*/N/g' -e 's/[0-9][0-9]*/N/g' \
         -e 's/[[:space:]][[:space:]]*/ /g' -e 's/^ //' -e 's/ $//' \
