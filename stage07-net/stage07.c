@@ -72,9 +72,10 @@ static const char *const subnets[] = {"10.77.0.0", "172.16.80.0", "198.18.80.0",
 /* Masquerade; drop new connections to BRIDGE and from links in @opened. */
 static const char nat_rules[] =
     "table ip " OURS " {\n  set opened { type ifname; }\n"
-    "  chain " BRIDGE "-nat {\n type nat hook postrouting priority srcnat;\n"
+    "  chain " BRIDGE "-nat {\n    type nat hook postrouting priority srcnat;\n"
     "    ip saddr %s/%d oifname != " BRIDGE " masquerade\n  }\n"
-    "  chain " BRIDGE "-forward {\n type filter hook forward priority filter;\n"
+    "  chain " BRIDGE "-forward {\n"
+    "    type filter hook forward priority filter;\n"
     "    oifname " BRIDGE " iifname != " BRIDGE " ct state new,invalid drop\n"
     "    iifname @opened oifname != " BRIDGE " ct state new,invalid drop\n"
     "  }\n}\n";
